@@ -1,0 +1,128 @@
+//! What must hold between any two inputs; shared by assertions and tests.
+
+use crate::{machine::IngestMachine, message::MessageStage, object::ObjectStage};
+
+/// An invariant does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("invariant violated: {0}")]
+pub struct Violation(pub &'static str);
+
+/// Checks everything. Costs time in proportion to what is in work.
+pub fn check(machine: &IngestMachine) -> Result<(), Violation> {
+    check_limits(machine)?;
+    check_indexes(machine)?;
+    check_messages(machine)?;
+    check_objects(machine)?;
+    check_accounts(machine)
+}
+
+/// Checks what can be checked without a walk over all that is in work.
+pub(crate) fn check_limits(machine: &IngestMachine) -> Result<(), Violation> {
+    let limits = &machine.limits;
+    let count = |stage| machine.objects.count(stage);
+    let at_most = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|n| n <= limit);
+    require(
+        at_most(count(ObjectStage::Fetching), limits.fetches_in_flight_max),
+        "fetches stay within their limit",
+    )?;
+    require(
+        at_most(machine.objects.active(), limits.objects_in_flight_max),
+        "objects stay within their limit",
+    )?;
+    require(
+        machine.receives_in_flight <= limits.receives_in_flight_max,
+        "receives stay within their limit",
+    )?;
+    require(
+        machine.acknowledges_in_flight <= limits.acknowledges_in_flight_max,
+        "acknowledgements stay within their limit",
+    )?;
+    let committing = machine.commit.as_ref().map_or(0, |flight| flight.tickets.len());
+    require(committing == count(ObjectStage::Committing), "one commit is in flight")?;
+    require(at_most(committing, limits.batch_objects_max.max(1)), "batches stay within their limit")
+}
+
+fn check_indexes(machine: &IngestMachine) -> Result<(), Violation> {
+    require(machine.objects.is_consistent(), "objects agree with their indexes")?;
+    require(machine.deadlines.is_consistent(), "deadlines agree with their index")?;
+    let held: u64 = machine.objects.iter().map(|(_, work)| work.held_bytes).sum();
+    require(held == machine.budget.held_bytes(), "the budget is the sum of its shares")?;
+    let batched: u64 = machine
+        .objects
+        .at(ObjectStage::Batched)
+        .filter_map(|ticket| machine.objects.get(ticket)?.facts.as_ref())
+        .map(|facts| facts.inflated_bytes)
+        .sum();
+    require(batched == machine.batch_bytes, "the batch is the sum of its objects")
+}
+
+/// I1: no message is on its way out while an object of it is in work or was given up.
+fn check_messages(machine: &IngestMachine) -> Result<(), Violation> {
+    for (message, work) in machine.messages.iter() {
+        let knows_message = |ticket| {
+            machine.objects.get(ticket).is_some_and(|object| object.messages.contains(&message))
+        };
+        require(
+            work.open.iter().copied().all(knows_message),
+            "messages wait for objects that know them",
+        )?;
+        match work.stage {
+            MessageStage::Working => {
+                require(!work.open.is_empty(), "a message in work waits for something")?;
+            }
+            MessageStage::Unreadable(_) | MessageStage::Quarantining(_) => {
+                require(work.open.is_empty(), "an unreadable message has no objects")?;
+            }
+            MessageStage::Settled
+            | MessageStage::Acknowledging
+            | MessageStage::WaitingToAcknowledge => {
+                let is_settled = work.open.is_empty() && !work.has_failed;
+                require(is_settled, "I1: acknowledged only when all is settled")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_objects(machine: &IngestMachine) -> Result<(), Violation> {
+    for (ticket, work) in machine.objects.iter() {
+        let is_awaited = |message| {
+            machine.messages.get(message).is_some_and(|waiting| waiting.open.contains(&ticket))
+        };
+        require(
+            work.messages.iter().copied().all(is_awaited),
+            "objects know messages that wait for them",
+        )?;
+        require(
+            machine.is_draining || !work.messages.is_empty(),
+            "an object is in work for a message",
+        )?;
+    }
+    Ok(())
+}
+
+/// Nothing is lost from the books.
+fn check_accounts(machine: &IngestMachine) -> Result<(), Violation> {
+    let report = &machine.report;
+    let in_work = u64::try_from(machine.objects.len()).unwrap_or(u64::MAX);
+    let objects = report.objects_stored
+        + report.objects_empty
+        + report.objects_duplicate
+        + report.objects_skipped()
+        + report.objects_quarantined
+        + report.failed_objects_count
+        + report.objects_released
+        + in_work;
+    require(objects == report.objects_named, "every object named is accounted for")?;
+    let in_work = u64::try_from(machine.messages.len()).unwrap_or(u64::MAX);
+    let messages = report.messages_acknowledged
+        + report.messages_unacknowledged
+        + report.messages_failed
+        + report.messages_released
+        + in_work;
+    require(messages == report.messages, "every message is accounted for")
+}
+
+fn require(holds: bool, what: &'static str) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation(what)) }
+}

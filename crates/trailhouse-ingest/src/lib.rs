@@ -1,0 +1,29 @@
+//! The ingest state machine: decides what to do next, given what happened and what time it is.
+//!
+//! It performs no IO, reads no clock and holds no payload. A driver feeds it [`Input`]s and carries
+//! out its [`Action`]s; payloads stay with the driver, keyed by [`Ticket`]. What it promises: a
+//! message is acknowledged only when every object it names is in a confirmed commit, was stored
+//! before, is not for the lake, or is durably in quarantine.
+
+mod action;
+mod budget;
+mod deadline;
+mod input;
+pub mod invariants;
+mod limits;
+mod machine;
+mod message;
+mod object;
+pub mod queue;
+mod report;
+mod ticket;
+
+pub use action::{Action, Delivery, MachineStop, QuarantineSubject, Stage};
+pub use input::{
+    DecodeFailure, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind, Input,
+};
+pub use limits::IngestLimits;
+pub use machine::IngestMachine;
+pub use queue::{MessageBody, QueueMessage, ReceiptHandle};
+pub use report::{EXAMPLES_MAX, IngestReport, NAMES_MAX};
+pub use ticket::{MessageTicket, Ticket};

@@ -1,0 +1,134 @@
+//! The named maximum of everything that could grow.
+
+use std::time::Duration;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Bounds and delays of one machine. The default suits a service on an SQS queue: it outlasts any
+/// outage that may end by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestLimits {
+    /// Messages asked for in one call; SQS gives ten at most.
+    pub messages_per_receive: u8,
+    /// Calls that wait for messages at the same time.
+    pub receives_in_flight_max: u32,
+    /// Messages held and not yet acknowledged.
+    pub messages_in_flight_max: u32,
+    /// Objects between look-up and commit.
+    pub objects_in_flight_max: u32,
+    /// Objects asked about in one look-up.
+    pub objects_per_look_up_max: u32,
+    /// Objects being downloaded at the same time.
+    pub fetches_in_flight_max: u32,
+    /// Bytes held for objects between fetch and commit. One object alone may pass it.
+    pub bytes_in_flight_max: u64,
+    /// Compressed bytes of one object.
+    pub compressed_bytes_max: u64,
+    /// Inflated bytes at which a batch is committed.
+    pub batch_inflated_bytes_max: u64,
+    /// Objects of one commit.
+    pub batch_objects_max: u32,
+    /// How long a decoded object waits for company before it is committed.
+    pub batch_linger_max: Duration,
+    /// How long the queue keeps a message from others; absent for a queue without leases.
+    pub visibility: Option<Duration>,
+    /// Ends the work after so many empty answers in a row; absent for a service.
+    pub finish_after_empty_receives: Option<u32>,
+    /// Delay before the first repetition of a failed call; doubles with each further one.
+    pub retry_delay_first: Duration,
+    /// The longest delay before a repetition.
+    pub retry_delay_max: Duration,
+    /// Failed receives in a row after which the machine stops.
+    pub receive_failures_max: u32,
+    /// Failed downloads after which an object is given up and its message left in the queue.
+    pub fetch_failures_max: u32,
+    /// Repetitions after an object was not found, before it goes to quarantine as missing.
+    pub missing_retries_max: u32,
+    /// Failed calls to the lake in a row after which the machine stops.
+    pub lake_failures_max: u32,
+    /// Failed acknowledgements of a message after which it is left to be delivered again.
+    pub acknowledge_failures_max: u32,
+    /// Acknowledging calls at the same time.
+    pub acknowledges_in_flight_max: u32,
+    /// Entries of one write to quarantine.
+    pub quarantine_entries_max: u32,
+    /// How long a drain may take before unfinished work is dropped.
+    pub drain_max: Duration,
+}
+
+impl Default for IngestLimits {
+    fn default() -> Self {
+        Self {
+            messages_per_receive: 10,
+            receives_in_flight_max: 2,
+            messages_in_flight_max: 1_000,
+            objects_in_flight_max: 2_000,
+            objects_per_look_up_max: 500,
+            fetches_in_flight_max: 32,
+            bytes_in_flight_max: 320 * MIB,
+            compressed_bytes_max: 128 * MIB,
+            batch_inflated_bytes_max: 128 * MIB,
+            batch_objects_max: 1_000,
+            batch_linger_max: Duration::from_secs(10),
+            visibility: Some(Duration::from_secs(300)),
+            finish_after_empty_receives: None,
+            retry_delay_first: Duration::from_millis(250),
+            retry_delay_max: Duration::from_secs(30),
+            receive_failures_max: u32::MAX,
+            fetch_failures_max: 5,
+            missing_retries_max: 3,
+            lake_failures_max: u32::MAX,
+            acknowledge_failures_max: 3,
+            acknowledges_in_flight_max: 4,
+            quarantine_entries_max: 100,
+            drain_max: Duration::from_secs(25),
+        }
+    }
+}
+
+impl IngestLimits {
+    /// Suits one pass over a queue: ends when the queue has answered empty twice in a row.
+    #[must_use]
+    pub fn once() -> Self {
+        Self {
+            finish_after_empty_receives: Some(2),
+            receives_in_flight_max: 1,
+            receive_failures_max: 8,
+            lake_failures_max: 10,
+            ..Self::default()
+        }
+    }
+
+    /// Suits a source with an end and without leases: files, a listing, standard input.
+    #[must_use]
+    pub fn finite() -> Self {
+        Self { visibility: None, finish_after_empty_receives: Some(1), ..Self::once() }
+    }
+
+    /// Returns the delay before the next repetition after so many failures in a row.
+    pub(crate) fn retry_delay(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let delay = self.retry_delay_first.saturating_mul(1 << doublings);
+        delay.min(self.retry_delay_max)
+    }
+
+    /// Returns how long after one extension of a lease the next is due.
+    pub(crate) fn extension_interval(visibility: Duration) -> Duration {
+        visibility / 3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_their_limit() {
+        let limits = IngestLimits::default();
+        let delays: Vec<u128> = [1, 2, 3, 8, 1_000_000]
+            .into_iter()
+            .map(|failures| limits.retry_delay(failures).as_millis())
+            .collect();
+        assert_eq!(delays, [250, 500, 1_000, 30_000, 30_000]);
+    }
+}

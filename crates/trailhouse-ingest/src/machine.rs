@@ -1,0 +1,247 @@
+//! The machine: takes in what happened, queues what to do, keeps the deadlines.
+//!
+//! Every input ends in one call of `advance`, which starts whatever the limits allow. An input that
+//! answers work that was dropped meanwhile changes nothing.
+
+mod committing;
+mod fetching;
+mod quarantining;
+mod receiving;
+mod settling;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
+
+use trailhouse_model::Disposition;
+
+use self::{committing::CommitFlight, quarantining::Penned};
+use crate::{
+    action::{Action, MachineStop, Stage},
+    budget::Budget,
+    deadline::{Deadlines, Wake},
+    input::{Failure, Input},
+    invariants,
+    limits::IngestLimits,
+    message::MessageTable,
+    object::{ObjectStage, ObjectTable},
+    report::IngestReport,
+    ticket::{MessageTicket, Ticket},
+};
+
+/// Decides what an ingest does next. Holds tickets and sizes, no payloads.
+#[derive(Debug)]
+pub struct IngestMachine {
+    pub(crate) limits: IngestLimits,
+    pub(crate) messages: MessageTable,
+    pub(crate) objects: ObjectTable,
+    pub(crate) budget: Budget,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) report: IngestReport,
+    actions: VecDeque<Action>,
+    /// Settled objects that the driver has not been told to forget.
+    forgotten: Vec<Ticket>,
+    pub(crate) receives_in_flight: u32,
+    receive_failures: u32,
+    empty_receives: u32,
+    look_up_in_flight: bool,
+    look_up_failures: u32,
+    /// Messages that wait to be written to quarantine.
+    pub(crate) unreadable: BTreeSet<MessageTicket>,
+    pub(crate) quarantine_in_flight: Option<Vec<Penned>>,
+    quarantine_failures: u32,
+    /// Inflated bytes of the objects that wait to be committed.
+    pub(crate) batch_bytes: u64,
+    pub(crate) commit: Option<CommitFlight>,
+    run_id: String,
+    batches: u64,
+    /// Settled messages that wait to be acknowledged.
+    pub(crate) to_acknowledge: BTreeSet<MessageTicket>,
+    pub(crate) acknowledges_in_flight: u32,
+    releasing: BTreeSet<MessageTicket>,
+    pub(crate) is_draining: bool,
+    is_halted: bool,
+    stop: Option<MachineStop>,
+}
+
+impl IngestMachine {
+    /// Makes a machine that begins to receive at once. `run_id` begins the names of its batches
+    /// and must be unlike that of any other run on the same lake.
+    pub fn new(limits: IngestLimits, run_id: &str, now: Instant) -> Self {
+        let budget = Budget::new(limits.bytes_in_flight_max, limits.compressed_bytes_max);
+        let mut machine = Self {
+            limits,
+            messages: MessageTable::new(),
+            objects: ObjectTable::new(),
+            budget,
+            deadlines: Deadlines::default(),
+            report: IngestReport::default(),
+            actions: VecDeque::new(),
+            forgotten: Vec::new(),
+            receives_in_flight: 0,
+            receive_failures: 0,
+            empty_receives: 0,
+            look_up_in_flight: false,
+            look_up_failures: 0,
+            unreadable: BTreeSet::new(),
+            quarantine_in_flight: None,
+            quarantine_failures: 0,
+            batch_bytes: 0,
+            commit: None,
+            run_id: run_id.to_owned(),
+            batches: 0,
+            to_acknowledge: BTreeSet::new(),
+            acknowledges_in_flight: 0,
+            releasing: BTreeSet::new(),
+            is_draining: false,
+            is_halted: false,
+            stop: None,
+        };
+        machine.advance(now);
+        machine
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        if self.is_halted {
+            return;
+        }
+        match input {
+            Input::Received { messages } => self.received(now, messages),
+            Input::ReceiveFailed { failure } => self.receive_failed(now, failure),
+            Input::LookedUp { outcome } => self.looked_up(now, outcome),
+            Input::Fetched { ticket, outcome } => self.fetched(now, ticket, outcome),
+            Input::Decoded { ticket, outcome } => self.decoded(now, ticket, outcome),
+            Input::Quarantined { outcome } => self.quarantined(now, outcome),
+            Input::Committed { batch, outcome } => self.committed(now, &batch, outcome),
+            Input::Probed { batch, outcome } => self.probed(now, &batch, outcome),
+            Input::Acknowledged { done, failed } => self.acknowledged(now, &done, &failed),
+            Input::VisibilityExtended { message, outcome } => {
+                self.visibility_extended(now, message, outcome);
+            }
+            Input::Released { message } => self.released(message),
+            Input::Drain => self.drain(now),
+        }
+        self.advance(now);
+    }
+
+    /// Does what is due at this time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(wake) = self.deadlines.pop_due(now) {
+            match wake {
+                // What these held back is started by `advance`.
+                Wake::Receive | Wake::LookUp | Wake::Quarantine | Wake::Linger => {}
+                Wake::Commit => self.resume_commit(),
+                Wake::Drain => self.is_halted = true,
+                Wake::Object(ticket) => self.retry_fetch(ticket),
+                Wake::Acknowledge(message) => self.retry_acknowledge(message),
+                Wake::Lease(message) => self.extend_lease(now, message),
+            }
+        }
+        self.advance(now);
+    }
+
+    /// Returns the next thing to do. Ask until there is none.
+    #[must_use]
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if self.is_halted { None } else { self.actions.pop_front() }
+    }
+
+    /// Returns when [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.is_halted { None } else { self.deadlines.next() }
+    }
+
+    /// Says whether nothing is left to do or to wait for.
+    pub fn is_finished(&self) -> bool {
+        let is_idle = self.messages.is_empty()
+            && self.objects.is_empty()
+            && self.quarantine_in_flight.is_none()
+            && self.releasing.is_empty()
+            && self.actions.is_empty();
+        self.is_halted || (self.is_closing() && is_idle)
+    }
+
+    /// Returns why the machine stopped early, if it did. It may still be finishing what it holds.
+    pub fn stop(&self) -> Option<&MachineStop> {
+        self.stop.as_ref()
+    }
+
+    /// Returns what was done so far.
+    pub fn report(&self) -> &IngestReport {
+        &self.report
+    }
+
+    /// Says whether no further message will come.
+    fn is_closing(&self) -> bool {
+        self.is_draining || (self.is_exhausted() && self.receives_in_flight == 0)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.limits.finish_after_empty_receives.is_some_and(|empty| self.empty_receives >= empty)
+    }
+
+    /// Starts everything that the limits allow.
+    fn advance(&mut self, now: Instant) {
+        if self.is_halted {
+            return;
+        }
+        self.start_look_up();
+        self.start_fetches();
+        self.start_commit(now);
+        self.start_quarantine();
+        self.start_acknowledges();
+        self.start_receives();
+        if !self.forgotten.is_empty() {
+            let tickets = std::mem::take(&mut self.forgotten);
+            self.actions.push_back(Action::Forget { tickets });
+        }
+        debug_assert_eq!(invariants::check_limits(self), Ok(()));
+    }
+
+    /// Begins no more work: gives back what is not decoded, commits what is.
+    fn drain(&mut self, now: Instant) {
+        if self.is_draining {
+            return;
+        }
+        self.is_draining = true;
+        self.deadlines.set(Wake::Drain, now + self.limits.drain_max);
+        let unfinished = [
+            ObjectStage::Queued,
+            ObjectStage::LookingUp,
+            ObjectStage::Ready,
+            ObjectStage::Fetching,
+            ObjectStage::Waiting,
+        ];
+        for stage in unfinished {
+            while let Some(ticket) = self.objects.first(stage) {
+                self.abandon(ticket);
+            }
+        }
+    }
+
+    /// Decides whether a failed call to the lake is repeated or ends the run.
+    fn lake_failed(&mut self, now: Instant, wake: Wake, failures: u32, stage: Stage, why: Failure) {
+        match why.disposition {
+            Disposition::RetryLater if failures < self.limits.lake_failures_max => {
+                self.deadlines.set(wake, now + self.limits.retry_delay(failures));
+            }
+            Disposition::RetryLater | Disposition::Quarantine | Disposition::Stop => {
+                self.halt(stage, why);
+            }
+        }
+    }
+
+    /// Stops at once. Nothing that is held was acknowledged, so all of it comes again.
+    fn halt(&mut self, stage: Stage, why: Failure) {
+        self.note_stop(stage, why);
+        self.is_halted = true;
+    }
+
+    fn note_stop(&mut self, stage: Stage, why: Failure) {
+        let Failure { disposition, detail } = why;
+        self.stop.get_or_insert(MachineStop { stage, disposition, detail });
+    }
+}

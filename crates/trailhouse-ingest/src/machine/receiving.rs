@@ -1,0 +1,187 @@
+//! Messages come in: bounded receives, reading, leases.
+
+use std::time::{Duration, Instant};
+
+use trailhouse_model::{Disposition, ObjectRef};
+use trailhouse_source::{KeyKind, Notification, classify_key, parse_notification};
+
+use super::IngestMachine;
+use crate::{
+    action::{Action, Stage},
+    deadline::Wake,
+    input::Failure,
+    limits::IngestLimits,
+    message::{MessageStage, Unreadable},
+    queue::{MessageBody, QueueMessage},
+    ticket::MessageTicket,
+};
+
+impl IngestMachine {
+    pub(super) fn start_receives(&mut self) {
+        let is_held_back = self.is_draining
+            || self.stop.is_some()
+            || self.is_exhausted()
+            || self.deadlines.waits_for(Wake::Receive);
+        if is_held_back {
+            return;
+        }
+        while self.receives_in_flight < self.limits.receives_in_flight_max {
+            let Some(messages_max) = self.receive_room() else {
+                return;
+            };
+            self.receives_in_flight += 1;
+            let visibility = self.limits.visibility.unwrap_or(Duration::ZERO);
+            self.actions.push_back(Action::Receive { messages_max, visibility });
+        }
+    }
+
+    /// Returns how many messages the next receive may bring, if any. Every receive in flight is
+    /// taken to bring all it was asked for.
+    pub(super) fn receive_room(&self) -> Option<u8> {
+        let objects_max = usize::try_from(self.limits.objects_in_flight_max).unwrap_or(usize::MAX);
+        if self.objects.len() >= objects_max || self.budget.is_full() {
+            return None;
+        }
+        let per_receive = u32::from(self.limits.messages_per_receive);
+        let held = u32::try_from(self.messages.len()).unwrap_or(u32::MAX);
+        let promised = self.receives_in_flight.saturating_mul(per_receive);
+        let taken = held.saturating_add(promised);
+        let room = self.limits.messages_in_flight_max.saturating_sub(taken);
+        let messages_max =
+            u8::try_from(room).unwrap_or(u8::MAX).min(self.limits.messages_per_receive);
+        (messages_max > 0).then_some(messages_max)
+    }
+
+    pub(super) fn received(&mut self, now: Instant, messages: Vec<QueueMessage>) {
+        self.receives_in_flight = self.receives_in_flight.saturating_sub(1);
+        self.receive_failures = 0;
+        if messages.is_empty() {
+            self.empty_receives = self.empty_receives.saturating_add(1);
+        } else {
+            self.empty_receives = 0;
+        }
+        for message in messages {
+            self.take_in(now, message);
+        }
+    }
+
+    pub(super) fn receive_failed(&mut self, now: Instant, failure: Failure) {
+        self.receives_in_flight = self.receives_in_flight.saturating_sub(1);
+        self.receive_failures = self.receive_failures.saturating_add(1);
+        let may_retry = self.receive_failures < self.limits.receive_failures_max;
+        match failure.disposition {
+            Disposition::RetryLater if may_retry => {
+                let delay = self.limits.retry_delay(self.receive_failures);
+                self.deadlines.set(Wake::Receive, now + delay);
+            }
+            Disposition::RetryLater | Disposition::Quarantine | Disposition::Stop => {
+                self.note_stop(Stage::Receive, failure);
+                self.drain(now);
+            }
+        }
+    }
+
+    fn take_in(&mut self, now: Instant, message: QueueMessage) {
+        self.report.messages += 1;
+        let QueueMessage { id, receipt, body, .. } = message;
+        let ticket = self.messages.insert(receipt);
+        if self.is_draining {
+            self.release(ticket);
+            return;
+        }
+        if let Some(visibility) = self.limits.visibility {
+            let interval = IngestLimits::extension_interval(visibility);
+            self.deadlines.set(Wake::Lease(ticket), now + interval);
+        }
+        match body {
+            MessageBody::Objects(objects) => self.take_in_objects(ticket, objects),
+            MessageBody::Notification(body) => match parse_notification(&body) {
+                Ok(Notification::Objects(objects)) => self.take_in_objects(ticket, objects),
+                Ok(Notification::Ignored { why }) => {
+                    self.report.count_ignored(why.as_str());
+                    self.conclude(ticket);
+                }
+                Err(error) => {
+                    let detail = error.to_string();
+                    self.take_in_unreadable(ticket, Unreadable { id, body, detail });
+                }
+            },
+        }
+    }
+
+    fn take_in_objects(&mut self, message: MessageTicket, objects: Vec<ObjectRef>) {
+        for object in objects {
+            self.report.objects_named += 1;
+            let kind = classify_key(object.key.as_str());
+            match kind {
+                KeyKind::Digest(_) | KeyKind::Aggregated(_) | KeyKind::LakeQueryResult => {
+                    self.report.count_skipped(kind.as_str());
+                }
+                KeyKind::Log(_)
+                | KeyKind::Insight(_)
+                | KeyKind::NetworkActivity(_)
+                | KeyKind::Other => self.take_in_object(message, object),
+            }
+        }
+        let has_open = self.messages.get(message).is_some_and(|work| !work.open.is_empty());
+        if !has_open {
+            self.conclude(message);
+        }
+    }
+
+    fn take_in_object(&mut self, message: MessageTicket, object: ObjectRef) {
+        let ticket = match self.objects.find(object.id()) {
+            Some(ticket) => {
+                self.report.objects_duplicate += 1;
+                if let Some(work) = self.objects.get_mut(ticket) {
+                    work.messages.insert(message);
+                }
+                ticket
+            }
+            None => self.objects.insert(object, message),
+        };
+        if let Some(work) = self.messages.get_mut(message) {
+            work.open.insert(ticket);
+        }
+    }
+
+    fn take_in_unreadable(&mut self, message: MessageTicket, unreadable: Unreadable) {
+        if let Some(work) = self.messages.get_mut(message) {
+            work.stage = MessageStage::Unreadable(unreadable);
+            self.unreadable.insert(message);
+        }
+    }
+
+    pub(super) fn extend_lease(&mut self, now: Instant, message: MessageTicket) {
+        let (Some(by), Some(delivery)) = (self.limits.visibility, self.messages.delivery(message))
+        else {
+            return;
+        };
+        self.actions.push_back(Action::ExtendVisibility { delivery, by });
+        let interval = IngestLimits::extension_interval(by);
+        self.deadlines.set(Wake::Lease(message), now + interval);
+    }
+
+    /// A lease that is lost costs work done twice, nothing else: the commit decides.
+    pub(super) fn visibility_extended(
+        &mut self,
+        now: Instant,
+        message: MessageTicket,
+        outcome: Result<(), Failure>,
+    ) {
+        let (Some(visibility), Some(_), Err(failure)) =
+            (self.limits.visibility, self.messages.get(message), outcome)
+        else {
+            return;
+        };
+        match failure.disposition {
+            Disposition::RetryLater => {
+                let sooner = IngestLimits::extension_interval(visibility) / 2;
+                self.deadlines.set(Wake::Lease(message), now + sooner);
+            }
+            Disposition::Quarantine | Disposition::Stop => {
+                self.deadlines.clear(Wake::Lease(message));
+            }
+        }
+    }
+}
