@@ -1,0 +1,194 @@
+//! Runs the ingest machine against its ports.
+//!
+//! One loop owns the machine and the payloads. Port calls run as tasks and come back as inputs;
+//! no task holds state that matters, so dropping all of them is always safe.
+
+mod calls;
+mod payloads;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::task::{JoinError, JoinSet};
+use trailhouse_ingest::{IngestMachine, IngestReport, Input, MachineStop, Ticket};
+
+use self::{
+    calls::{Done, Failures},
+    payloads::Payloads,
+};
+use crate::{
+    clock::Clock,
+    decode_pool::DecodePool,
+    drain::Drain,
+    ports::{LakeWriter, NotificationQueue, ObjectReader, PortErrorKind},
+};
+
+/// What an ingest needs of the outside.
+pub struct IngestPorts<Q, O, L> {
+    /// Names the objects.
+    pub queue: Arc<Q>,
+    /// Reads them.
+    pub objects: Arc<O>,
+    /// Stores them.
+    pub lake: Arc<L>,
+    /// Decodes them.
+    pub pool: DecodePool,
+    /// Tells when.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl<Q, O, L> Clone for IngestPorts<Q, O, L> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+            objects: Arc::clone(&self.objects),
+            lake: Arc::clone(&self.lake),
+            pool: self.pool.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+/// An ingest ended before its work was done. What was not committed comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The machine stopped.
+    #[error("{stop}")]
+    Stopped {
+        /// Why.
+        stop: MachineStop,
+        /// The kind of trouble, where a port named one.
+        kind: Option<PortErrorKind>,
+        /// What was done until then.
+        report: Box<IngestReport>,
+    },
+    /// Somebody asked twice to end.
+    #[error("aborted before unfinished work was given back")]
+    Aborted {
+        /// What was done until then.
+        report: Box<IngestReport>,
+    },
+    /// A port panicked, which is a bug.
+    #[error("failed to complete a port call")]
+    Panicked {
+        /// The task that did.
+        #[source]
+        source: JoinError,
+    },
+    /// The rows of an object to commit are not there, which is a bug.
+    #[error("rows of {ticket} are missing")]
+    PayloadMissing {
+        /// The object.
+        ticket: Ticket,
+    },
+    /// The machine waits for nothing and is not finished, which is a bug.
+    #[error("machine waits for nothing")]
+    Stalled,
+}
+
+/// Drives the machine until it is finished, stopped or aborted, and returns what was done.
+///
+/// `observer` is called after every input with the report so far; it must be quick. Dropping the
+/// future is safe and leaves messages leased until their time is over.
+pub async fn drive_ingest<Q, O, L>(
+    machine: IngestMachine,
+    ports: IngestPorts<Q, O, L>,
+    drain: Drain,
+    observer: impl Fn(&IngestReport),
+) -> Result<IngestReport, DriveError>
+where
+    Q: NotificationQueue,
+    O: ObjectReader,
+    L: LakeWriter,
+{
+    let mut driver = Driver {
+        machine,
+        ports,
+        tasks: JoinSet::new(),
+        payloads: Payloads::default(),
+        failures: Failures::default(),
+    };
+    let mut is_draining = false;
+    loop {
+        driver.perform_actions()?;
+        observer(driver.machine.report());
+        if driver.machine.is_finished() {
+            return driver.finish();
+        }
+        match driver.next_event(&drain, is_draining).await? {
+            Event::Aborted => {
+                return Err(DriveError::Aborted {
+                    report: Box::new(driver.machine.report().clone()),
+                });
+            }
+            Event::DrainRequested => {
+                is_draining = true;
+                driver.machine.handle(now(), Input::Drain);
+            }
+            Event::Timeout => driver.machine.handle_timeout(now()),
+            Event::Done(done) => driver.take_in(done),
+        }
+    }
+}
+
+/// What the loop woke for.
+enum Event {
+    Aborted,
+    DrainRequested,
+    Timeout,
+    Done(Done),
+}
+
+struct Driver<Q, O, L> {
+    machine: IngestMachine,
+    ports: IngestPorts<Q, O, L>,
+    tasks: JoinSet<Done>,
+    payloads: Payloads,
+    failures: Failures,
+}
+
+impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
+    /// Waits for whatever comes first. Deadlines go before results, so that a flood of results
+    /// never keeps a lease from being extended.
+    async fn next_event(&mut self, drain: &Drain, is_draining: bool) -> Result<Event, DriveError> {
+        let deadline = self.machine.poll_timeout();
+        if deadline.is_none() && self.tasks.is_empty() {
+            return Err(DriveError::Stalled);
+        }
+        let event = tokio::select! {
+            biased;
+            () = drain.aborted() => Event::Aborted,
+            () = drain.requested(), if !is_draining => Event::DrainRequested,
+            () = sleep_until(deadline), if deadline.is_some() => Event::Timeout,
+            Some(joined) = self.tasks.join_next() => match joined {
+                Ok(done) => Event::Done(done),
+                Err(source) => return Err(DriveError::Panicked { source }),
+            },
+        };
+        Ok(event)
+    }
+
+    fn finish(self) -> Result<IngestReport, DriveError> {
+        let report = self.machine.report().clone();
+        match self.machine.stop() {
+            None => Ok(report),
+            Some(stop) => Err(DriveError::Stopped {
+                stop: stop.clone(),
+                kind: self.failures.last(stop.stage),
+                report: Box::new(report),
+            }),
+        }
+    }
+}
+
+/// The machine's clock is the runtime's, so that tests can pause it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    if let Some(deadline) = deadline {
+        tokio::time::sleep_until(deadline.into()).await;
+    }
+}
