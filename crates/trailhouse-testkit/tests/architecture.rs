@@ -1,0 +1,267 @@
+//! The shape of the workspace: which crate may use which, and one version of what must be one.
+//!
+//! To change the architecture, change a line of the table.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+/// Every crate, and all it may depend on outside its tests. `query` knows deltalake for its table
+/// provider only; the log belongs to `lake`.
+const EDGES: &[(&str, &[&str])] = &[
+    ("model", &["sha2", "thiserror"]),
+    ("source", &["model", "percent-encoding", "serde_json", "thiserror"]),
+    (
+        "decode",
+        &[
+            "model",
+            "arrow-array",
+            "arrow-buffer",
+            "arrow-schema",
+            "base64",
+            "flate2",
+            "memchr",
+            "sha2",
+            "simd-json",
+            "thiserror",
+        ],
+    ),
+    ("ingest", &["model", "source", "thiserror"]),
+    (
+        "detect",
+        &[
+            "model",
+            "annotate-snippets",
+            "serde",
+            "serde_json",
+            "sha2",
+            "strsim",
+            "thiserror",
+            "toml",
+        ],
+    ),
+    ("sample", &["model", "flate2"]),
+    (
+        "runtime",
+        &[
+            "model",
+            "source",
+            "decode",
+            "ingest",
+            "arrow-array",
+            "bytes",
+            "rayon",
+            "thiserror",
+            "tokio",
+            "tokio-util",
+            "tracing",
+        ],
+    ),
+    (
+        "aws",
+        &[
+            "model",
+            "runtime",
+            "aws-config",
+            "aws-credential-types",
+            "aws-sdk-s3",
+            "aws-sdk-sqs",
+            "aws-smithy-runtime-api",
+            "aws-smithy-types",
+            "bytes",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "url",
+        ],
+    ),
+    ("local", &["model", "runtime", "bytes", "glob", "percent-encoding", "thiserror", "tokio"]),
+    (
+        "lake",
+        &[
+            "model",
+            "source",
+            "decode",
+            "runtime",
+            "arrow-array",
+            "arrow-cast",
+            "arrow-ord",
+            "arrow-schema",
+            "arrow-select",
+            "bytes",
+            "deltalake-core",
+            "futures",
+            "object_store",
+            "parquet",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "url",
+            "uuid",
+        ],
+    ),
+    (
+        "query",
+        &[
+            "model",
+            "lake",
+            "annotate-snippets",
+            "arrow",
+            "datafusion",
+            "datafusion-functions-json",
+            "deltalake-core",
+            "futures",
+            "parquet",
+            "serde_json",
+            "strsim",
+            "thiserror",
+            "unicode-width",
+        ],
+    ),
+    (
+        "service",
+        &[
+            "model",
+            "source",
+            "decode",
+            "ingest",
+            "detect",
+            "sample",
+            "runtime",
+            "aws",
+            "local",
+            "lake",
+            "query",
+            "arrow-array",
+            "arrow-select",
+            "bytes",
+            "include_dir",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "uuid",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "model",
+            "detect",
+            "query",
+            "service",
+            "anstream",
+            "arrow",
+            "clap",
+            "indicatif",
+            "owo-colors",
+            "terminal_size",
+            "tokio",
+            "tracing",
+            "tracing-subscriber",
+        ],
+    ),
+    ("testkit", &[]),
+];
+
+/// Crates of which two versions in one program break silently: their types do not fit together.
+const ONE_VERSION: &[&str] =
+    &["datafusion", "deltalake-core", "object_store", "parquet", "simd-json"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read_toml(path: PathBuf) -> toml::Table {
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    text.parse().unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+fn dependencies(manifest: &toml::Table) -> BTreeSet<String> {
+    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
+    table.into_iter().flat_map(|table| table.keys().cloned()).collect()
+}
+
+#[test]
+fn every_crate_uses_only_what_its_layer_may_use() {
+    for (name, allowed) in EDGES {
+        let manifest = read_toml(root().join(format!("crates/trailhouse-{name}/Cargo.toml")));
+        for dependency in dependencies(&manifest) {
+            let short = dependency.strip_prefix("trailhouse-").unwrap_or(&dependency);
+            assert!(allowed.contains(&short), "trailhouse-{name} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn every_crate_stands_in_the_table() {
+    let folders = fs::read_dir(root().join("crates")).unwrap();
+    let found: BTreeSet<String> = folders
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().replace("trailhouse-", ""))
+        .collect();
+    let listed: BTreeSet<String> = EDGES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn pure_crates_touch_no_clock_file_or_environment() {
+    let forbidden = ["std::fs", "std::env", "std::net", "SystemTime::now", "Instant::now", "tokio"];
+    for name in ["model", "source", "decode", "ingest", "detect", "sample"] {
+        for path in rust_files(&root().join(format!("crates/trailhouse-{name}/src"))) {
+            let text = fs::read_to_string(&path).unwrap();
+            let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if path.components().any(|part| part.as_os_str() == "tests") {
+                continue;
+            }
+            for word in forbidden {
+                assert!(!production.contains(word), "{path:?} uses {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_source_file_is_longer_than_700_lines() {
+    for path in rust_files(&root().join("crates")) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 700, "{path:?} has {lines} lines");
+    }
+}
+
+#[test]
+fn one_version_of_what_must_be_one() {
+    let lock = read_toml(root().join("Cargo.lock"));
+    let packages = lock.get("package").and_then(toml::Value::as_array).unwrap();
+    let versions_of = |wanted: &str| -> Vec<&str> {
+        let matching = packages.iter().filter(|p| p.get("name").unwrap().as_str() == Some(wanted));
+        matching.map(|p| p.get("version").unwrap().as_str().unwrap()).collect()
+    };
+    for package in packages {
+        let name = package.get("name").and_then(toml::Value::as_str).unwrap();
+        if name.starts_with("arrow")
+            || name.starts_with("datafusion")
+            || ONE_VERSION.contains(&name)
+        {
+            let versions = versions_of(name);
+            assert_eq!(versions.len(), 1, "{name} is in the lock file as {versions:?}");
+        }
+    }
+}
+
+fn rust_files(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
