@@ -1,0 +1,18 @@
+//! S3 and SQS as queue and object store: the only crate that knows the AWS SDK.
+//!
+//! SDK errors are looked at in `classify` only; everything else sees a
+//! [`trailhouse_runtime::PortErrorKind`].
+
+mod address;
+mod buckets;
+mod classify;
+mod client;
+mod listing;
+mod object;
+mod queue;
+
+pub use address::{QueueAddress, QueueAddressError, S3Url, S3UrlError};
+pub use client::{AwsClients, AwsOptions};
+pub use listing::S3Listing;
+pub use object::S3Reader;
+pub use queue::SqsQueue;

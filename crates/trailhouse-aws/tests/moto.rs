@@ -1,0 +1,211 @@
+//! S3 and SQS for real, as far as moto is real. Needs the Python that `TRAILHOUSE_TEST_PYTHON`
+//! names; skipped, visibly, without it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails here"
+)]
+
+mod support;
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    primitives::ByteStream,
+    types::{Event, NotificationConfiguration, QueueConfiguration, StorageClass},
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+use support::{clients, config, object};
+use trailhouse_aws::{S3Listing, S3Reader, SqsQueue};
+use trailhouse_model::ObjectRef;
+use trailhouse_runtime::{
+    MessageBody, NotificationQueue, ObjectReader, PortErrorKind, QueueMessage, ReceiptHandle,
+};
+use trailhouse_source::{Notification, parse_notification};
+use trailhouse_testkit::{MotoServer, moto::PYTHON_VARIABLE};
+
+const VISIBILITY: Duration = Duration::from_secs(60);
+const BYTES_MAX: u64 = 1 << 20;
+const KEY: &str = "AWSLogs/123456789012/CloudTrail/eu-west-1/2024/05/01/a + b & c%2B.json.gz";
+/// The start of a gzip stream: must arrive as it is, though the headers say gzip.
+const BODY: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+
+fn start_moto() -> Option<MotoServer> {
+    let Some(started) = MotoServer::from_environment() else {
+        println!("skipped: {PYTHON_VARIABLE} does not name a Python with moto[server]");
+        return None;
+    };
+    Some(started.unwrap())
+}
+
+fn s3(endpoint_url: &str) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&config(Some("us-east-1")));
+    let config = config.endpoint_url(endpoint_url).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+fn sqs(endpoint_url: &str) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(&config(Some("us-east-1")));
+    aws_sdk_sqs::Client::from_conf(config.endpoint_url(endpoint_url).build())
+}
+
+async fn put(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) {
+    let body = ByteStream::from_static(BODY);
+    let request = s3.put_object().bucket(bucket).key(key).content_encoding("gzip");
+    request.body(body).send().await.unwrap();
+}
+
+/// Makes a bucket whose created objects are announced in a queue; returns its URL and ARN.
+async fn bucket_with_queue(moto: &MotoServer, bucket: &str) -> (String, String) {
+    let (s3, sqs) = (s3(&moto.url()), sqs(&moto.url()));
+    s3.create_bucket().bucket(bucket).send().await.unwrap();
+    let queue = sqs.create_queue().queue_name("trail").send().await.unwrap();
+    let url = queue.queue_url.unwrap();
+    let request = sqs.get_queue_attributes().queue_url(&url);
+    let request = request.attribute_names(QueueAttributeName::QueueArn);
+    let attributes = request.send().await.unwrap().attributes.unwrap();
+    let arn = attributes.get(&QueueAttributeName::QueueArn).unwrap().clone();
+    let to_queue = QueueConfiguration::builder()
+        .queue_arn(&arn)
+        .events(Event::S3ObjectCreated)
+        .build()
+        .unwrap();
+    let notifications = NotificationConfiguration::builder().queue_configurations(to_queue).build();
+    let request = s3.put_bucket_notification_configuration().bucket(bucket);
+    request.notification_configuration(notifications).send().await.unwrap();
+    (url, arn)
+}
+
+async fn open(moto: &MotoServer, address: &str) -> SqsQueue {
+    let address = address.parse().unwrap();
+    SqsQueue::open(&clients(&moto.url()), &address, Duration::from_secs(1)).await.unwrap()
+}
+
+fn objects(message: &QueueMessage) -> Vec<ObjectRef> {
+    match &message.body {
+        MessageBody::Objects(objects) => objects.clone(),
+        MessageBody::Notification(body) => match parse_notification(body).unwrap() {
+            Notification::Objects(objects) => objects,
+            Notification::Ignored { .. } => Vec::new(),
+        },
+    }
+}
+
+/// Receives until a message names objects; what only tests the connection is deleted on the way.
+async fn receive_objects(queue: &SqsQueue) -> (QueueMessage, Vec<ObjectRef>) {
+    loop {
+        let messages = queue.receive(1, VISIBILITY).await.unwrap();
+        let message = messages.into_iter().next().expect("the queue announces the object");
+        let named = objects(&message);
+        if !named.is_empty() {
+            return (message, named);
+        }
+        let _report = queue.acknowledge(&[message.receipt]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_announced_object_is_received_read_and_deleted() {
+    let Some(moto) = start_moto() else { return };
+    let (url, arn) = bucket_with_queue(&moto, "trail-logs").await;
+    put(&s3(&moto.url()), "trail-logs", KEY).await;
+
+    let queue = open(&moto, &url).await;
+    let (message, named) = receive_objects(&queue).await;
+    assert_eq!(named.len(), 1);
+    assert_eq!(named[0].key.as_str(), KEY);
+    assert_eq!(message.receive_count, 1);
+    assert!(message.sent_at.is_some());
+
+    let reader = S3Reader::new(&clients(&moto.url()));
+    assert_eq!(reader.read(&named[0], BYTES_MAX).await.unwrap(), BODY);
+    let too_large = reader.read(&named[0], 9).await.unwrap_err();
+    assert_eq!(too_large.kind, PortErrorKind::TooLarge);
+
+    queue.extend_visibility(&message.receipt, VISIBILITY).await.unwrap();
+    queue.release(&message.receipt).await.unwrap();
+    let (again, _) = receive_objects(&queue).await;
+    assert_eq!(again.id, message.id);
+    assert_eq!(again.receive_count, 2);
+
+    let report = queue.acknowledge(std::slice::from_ref(&again.receipt)).await;
+    assert_eq!((report.done, report.failed), (vec![again.receipt], vec![]));
+    let by_arn = open(&moto, &arn).await;
+    assert_eq!(by_arn.name(), "trail");
+    assert_eq!(by_arn.receive(10, VISIBILITY).await.unwrap(), vec![]);
+}
+
+#[tokio::test]
+async fn partial_delete_keeps_failed_receipts() {
+    let Some(moto) = start_moto() else { return };
+    let (url, _) = bucket_with_queue(&moto, "trail-logs").await;
+    let s3 = s3(&moto.url());
+    for index in 0..12 {
+        put(&s3, "trail-logs", &format!("{index}.json.gz")).await;
+    }
+    let queue = open(&moto, &url).await;
+    let bogus = ReceiptHandle::new("bogus");
+    let mut receipts = vec![bogus.clone()];
+    loop {
+        let messages = queue.receive(10, VISIBILITY).await.unwrap();
+        if messages.is_empty() {
+            break;
+        }
+        receipts.extend(messages.into_iter().map(|message| message.receipt));
+    }
+    assert!(receipts.len() > 12, "more than one batch");
+    let report = queue.acknowledge(&receipts).await;
+    assert_eq!(report.failed, vec![(bogus.clone(), PortErrorKind::NotFound)]);
+    assert_eq!(report.done.as_slice(), &receipts[1..]);
+    let refused = queue.release(&bogus).await.unwrap_err();
+    assert_eq!(refused.kind, PortErrorKind::NotFound, "{}", refused.chain());
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_apart() {
+    let Some(moto) = start_moto() else { return };
+    bucket_with_queue(&moto, "trail-logs").await;
+    let request = s3(&moto.url()).put_object().bucket("trail-logs").key("cold");
+    request.storage_class(StorageClass::Glacier).send().await.unwrap();
+    let reader = S3Reader::new(&clients(&moto.url()));
+    for (bucket, key, kind) in [
+        ("trail-logs", "no such key", PortErrorKind::NotFound),
+        ("no-such-bucket", "k", PortErrorKind::Misconfigured),
+        ("arn:aws:s3:us-east-1:123456789012:accesspoint/x", "k", PortErrorKind::NotFound),
+        ("trail-logs", "cold", PortErrorKind::Archived),
+    ] {
+        let error = reader.read(&object(bucket, key), BYTES_MAX).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{}", error.chain());
+    }
+    let url = format!("{}/123456789012/no-such-queue", moto.url());
+    let error = open(&moto, &url).await.receive(1, VISIBILITY).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Misconfigured, "{}", error.chain());
+}
+
+#[tokio::test]
+async fn a_prefix_is_listed_to_its_end() {
+    let Some(moto) = start_moto() else { return };
+    let s3 = s3(&moto.url());
+    s3.create_bucket().bucket("trail-logs").send().await.unwrap();
+    put(&s3, "trail-logs", "other/x.json.gz").await;
+    put(&s3, "trail-logs", "AWSLogs/").await;
+    for index in 0..230 {
+        put(&s3, "trail-logs", &format!("AWSLogs/{index:04}.json.gz")).await;
+    }
+    let prefixes = ["s3://trail-logs/AWSLogs/", "s3://trail-logs/other"];
+    let prefixes = prefixes.map(|text| text.parse().unwrap()).to_vec();
+    let listing = S3Listing::new(&clients(&moto.url()), prefixes);
+
+    let first = listing.receive(2, VISIBILITY).await.unwrap();
+    assert_eq!(first.iter().map(|message| objects(message).len()).collect::<Vec<_>>(), [100, 100]);
+    let rest = listing.receive(10, VISIBILITY).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    let last = objects(&rest[0]);
+    assert_eq!(last.len(), 31);
+    assert_eq!(last[0].to_string(), "s3://trail-logs/AWSLogs/0200.json.gz");
+    assert_eq!(last[0].size_bytes, Some(10));
+    assert_eq!(last[30].to_string(), "s3://trail-logs/other/x.json.gz");
+    assert_eq!(listing.receive(10, VISIBILITY).await.unwrap(), vec![]);
+}

@@ -1,0 +1,164 @@
+//! Answers that moto does not give, from a server of a few lines.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod support;
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+};
+
+use support::{clients, object};
+use trailhouse_aws::S3Reader;
+use trailhouse_runtime::{ObjectReader, PortErrorKind};
+
+/// Answers every request with what `answer` makes of its head; returns the URL and the number of
+/// requests so far. The thread ends with the test process.
+fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> (String, Arc<AtomicU32>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&requests);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = read_head(&mut stream);
+            counted.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(answer(&head).as_bytes()).unwrap();
+        }
+    });
+    (url, requests)
+}
+
+fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+fn response(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+fn refusal(status: &str, headers: &str, code: &str) -> String {
+    let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
+    response(status, headers, &body)
+}
+
+fn is_signed_for(head: &str, region: &str) -> bool {
+    head.contains(&format!("/{region}/s3/aws4_request"))
+}
+
+#[tokio::test]
+async fn a_bucket_elsewhere_is_found_once_and_remembered() {
+    let (url, requests) = serve(|head| {
+        if is_signed_for(head, "eu-central-1") {
+            response("200 OK", "", "body")
+        } else {
+            let headers = "x-amz-bucket-region: eu-central-1\r\n";
+            refusal("400 Bad Request", headers, "AuthorizationHeaderMalformed")
+        }
+    });
+    let reader = S3Reader::new(&clients(&url));
+    assert_eq!(reader.read(&object("trail-logs", "k"), 10).await.unwrap(), "body");
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+    assert_eq!(reader.read(&object("trail-logs", "k"), 10).await.unwrap(), "body");
+    assert_eq!(requests.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_redirect_without_region_asks_for_the_head_of_the_bucket() {
+    let (url, _) = serve(|head| {
+        if is_signed_for(head, "eu-central-1") {
+            response("200 OK", "", "body")
+        } else if head.starts_with("HEAD ") {
+            let headers = "x-amz-bucket-region: eu-central-1\r\n";
+            response("301 Moved Permanently", headers, "")
+        } else {
+            refusal("301 Moved Permanently", "", "PermanentRedirect")
+        }
+    });
+    let reader = S3Reader::new(&clients(&url));
+    assert_eq!(reader.read(&object("trail-logs", "k"), 10).await.unwrap(), "body");
+}
+
+#[tokio::test]
+async fn the_region_of_the_notification_is_tried_first() {
+    let (url, requests) = serve(|head| {
+        assert!(is_signed_for(head, "ap-south-1"), "{head}");
+        response("200 OK", "", "body")
+    });
+    let mut announced = object("trail-logs", "k");
+    announced.region = Some("ap-south-1".to_owned());
+    let reader = S3Reader::new(&clients(&url));
+    assert_eq!(reader.read(&announced, 10).await.unwrap(), "body");
+    assert_eq!(requests.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_that_leads_nowhere_is_followed_once() {
+    let (url, requests) = serve(|_| {
+        let headers = "x-amz-bucket-region: eu-central-1\r\n";
+        refusal("301 Moved Permanently", headers, "PermanentRedirect")
+    });
+    let reader = S3Reader::new(&clients(&url));
+    let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Misconfigured);
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_off_is_worth_another_try() {
+    let (url, _) = serve(|_| "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbody".to_owned());
+    let reader = S3Reader::new(&clients(&url));
+    let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Unavailable, "{}", error.chain());
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_stopped_at_the_limit() {
+    let (url, _) = serve(|_| {
+        let body = "8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n";
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}")
+    });
+    let reader = S3Reader::new(&clients(&url));
+    let error = reader.read(&object("trail-logs", "k"), 15).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::TooLarge);
+    assert_eq!(reader.read(&object("trail-logs", "k"), 16).await.unwrap().len(), 16);
+}
+
+#[tokio::test]
+async fn refusals_have_their_kind() {
+    for (status, code, kind) in [
+        ("503 Slow Down", "SlowDown", PortErrorKind::Throttled),
+        ("500 Internal Server Error", "InternalError", PortErrorKind::Unavailable),
+        ("403 Forbidden", "AccessDenied", PortErrorKind::Denied),
+        ("400 Bad Request", "KMS.DisabledException", PortErrorKind::Denied),
+        ("403 Forbidden", "InvalidObjectState", PortErrorKind::Archived),
+    ] {
+        let (url, _) = serve(move |_| refusal(status, "", code));
+        let reader = S3Reader::new(&clients(&url));
+        let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{}", error.chain());
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unavailable() {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let reader = S3Reader::new(&clients(&format!("http://{free}")));
+    let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Unavailable, "{}", error.chain());
+}
