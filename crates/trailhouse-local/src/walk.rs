@@ -1,0 +1,93 @@
+//! Finds the log files under a folder.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::file::{FoundFile, Stamp};
+
+/// Holds JSON that is not ours to read: somebody's lake, perhaps the one that is written to.
+const DELTA_LOG: &str = "_delta_log";
+const LOG_SUFFIXES: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
+
+/// What lies under a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    /// Log files, and whatever could not be looked at, in order.
+    pub(crate) files: Vec<FoundFile>,
+    /// Files whose name is not that of a log.
+    pub(crate) other_files: u64,
+}
+
+/// Looks through a folder and all below it, by name. Hidden entries and the logs of Delta tables
+/// are passed over; links are followed, each folder once, so that a loop of links ends.
+///
+/// Fails only where the folder itself cannot be read. A folder below that cannot is found as if it
+/// were a file, for the reader to report.
+pub(crate) fn walk(root: &Path) -> io::Result<Walk> {
+    let mut walk = Walk::default();
+    let mut visited = BTreeSet::from([fs::canonicalize(root)?]);
+    let mut open = entries(root)?;
+    while let Some(path) = open.pop() {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {
+                let is_new = fs::canonicalize(&path).is_ok_and(|real| visited.insert(real));
+                match entries(&path) {
+                    Ok(below) if is_new => open.extend(below),
+                    Ok(_) => {}
+                    Err(_) => walk.files.push(FoundFile { path, stamp: Stamp::default() }),
+                }
+            }
+            Ok(metadata) if metadata.is_file() && is_log_name(&path) => {
+                let stamp = Stamp { bytes: metadata.len(), modified: metadata.modified().ok() };
+                walk.files.push(FoundFile { path, stamp });
+            }
+            Ok(_) => walk.other_files = walk.other_files.saturating_add(1),
+            Err(_) if is_log_name(&path) => {
+                walk.files.push(FoundFile { path, stamp: Stamp::default() });
+            }
+            Err(_) => walk.other_files = walk.other_files.saturating_add(1),
+        }
+    }
+    Ok(walk)
+}
+
+/// Returns what lies in a folder, last name first, to be taken from the end.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") && name != DELTA_LOG {
+            names.push(name);
+        }
+    }
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn is_log_name(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or(OsStr::new("")).as_encoded_bytes();
+    LOG_SUFFIXES.iter().any(|suffix| {
+        let start = name.len().saturating_sub(suffix.len());
+        name.len() > suffix.len()
+            && name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_known_by_their_suffix() {
+        for name in ["a.json", "a.json.gz", "A.GZ", "a.ndjson", "a.jsonl", "a.log", "a.log.gz"] {
+            assert!(is_log_name(Path::new(name)), "{name}");
+        }
+        for name in ["json", "README.md", "a.json.md5", "a.csv", "gz", ""] {
+            assert!(!is_log_name(Path::new(name)), "{name}");
+        }
+    }
+}
