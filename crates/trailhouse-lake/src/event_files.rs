@@ -1,0 +1,177 @@
+//! Data files of events: one for each day in a commit, rows by time.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, Date32Array, RecordBatch, TimestampMicrosecondArray,
+    cast::AsArray,
+    types::{Date32Type, TimestampMicrosecondType},
+};
+use arrow_schema::Schema;
+use arrow_select::interleave::interleave_record_batch;
+use deltalake_core::kernel::Add;
+use futures::{StreamExt, TryStreamExt, stream};
+use trailhouse_model::EventTime;
+use trailhouse_runtime::ports::CommitObject;
+
+use crate::{
+    clock,
+    data_file::{EncodedFile, encode_file, write_file},
+    error::LakeError,
+    log::TableLog,
+    tables::{EVENT_DATE, TableName},
+};
+
+/// Rows that are put in order and encoded at a time.
+const CHUNK_ROWS: usize = 8_192;
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// Where one row lies, with what it is ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct RowPlace {
+    date: Option<i32>,
+    time: Option<i64>,
+    batch: u32,
+    row: u32,
+}
+
+/// Writes the events of all objects to new files and returns the actions that add them.
+pub(crate) async fn write_event_files(
+    log: &TableLog,
+    objects: &Arc<[CommitObject]>,
+) -> Result<Vec<Add>, LakeError> {
+    let shared = Arc::clone(objects);
+    let places = off_thread(move || row_places(&shared)).await?;
+    let days: Vec<Vec<RowPlace>> =
+        places.chunk_by(|a, b| a.date == b.date).map(<[RowPlace]>::to_vec).collect();
+    drop(places);
+    let encodes_max = std::thread::available_parallelism().map_or(1, usize::from);
+    stream::iter(days)
+        .map(|day| {
+            let shared = Arc::clone(objects);
+            async move {
+                let file = off_thread(move || encode_day(&shared, &day)).await?;
+                write_file(log, file, clock::now()).await
+            }
+        })
+        .buffered(encodes_max)
+        .try_collect()
+        .await
+}
+
+/// Runs work that costs CPU time on a thread where it delays nobody.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
+) -> Result<T, LakeError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(LakeError::rows(TableName::Events, "encode rows"))?
+}
+
+fn row_places(objects: &[CommitObject]) -> Result<Vec<RowPlace>, LakeError> {
+    let mut places = Vec::new();
+    for (batch, object) in (0_u32..).zip(objects) {
+        let (dates, times) = order_columns(&object.events)?;
+        for (row, index) in (0_u32..).zip(0..object.events.num_rows()) {
+            places.push(RowPlace {
+                date: dates.is_valid(index).then(|| dates.value(index)),
+                time: times.is_valid(index).then(|| times.value(index)),
+                batch,
+                row,
+            });
+        }
+    }
+    places.sort_unstable();
+    Ok(places)
+}
+
+fn order_columns(
+    batch: &RecordBatch,
+) -> Result<(&Date32Array, &TimestampMicrosecondArray), LakeError> {
+    check_columns(batch)?;
+    let dates = batch.column_by_name(EVENT_DATE);
+    let times = batch.column_by_name("event_time");
+    dates
+        .and_then(|column| column.as_primitive_opt::<Date32Type>())
+        .zip(times.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>()))
+        .ok_or_else(|| mismatch(EVENT_DATE))
+}
+
+/// A batch with other columns would make a file that no reader can join with the rest.
+fn check_columns(batch: &RecordBatch) -> Result<(), LakeError> {
+    let schema = TableName::Events.schema();
+    let found = batch.schema();
+    if found.fields().len() != schema.fields().len() {
+        return Err(mismatch("(their number)"));
+    }
+    let differs = schema.fields().iter().zip(found.fields()).find(|(ours, theirs)| {
+        ours.name() != theirs.name() || ours.data_type() != theirs.data_type()
+    });
+    match differs {
+        Some((ours, _)) => Err(mismatch(ours.name())),
+        None => Ok(()),
+    }
+}
+
+fn mismatch(column: &str) -> LakeError {
+    LakeError::SchemaMismatch { table: TableName::Events, column: column.to_owned() }
+}
+
+fn encode_day(objects: &[CommitObject], places: &[RowPlace]) -> Result<EncodedFile, LakeError> {
+    let batches: Vec<RecordBatch> =
+        objects.iter().map(|object| without_date(&object.events)).collect::<Result<_, _>>()?;
+    let batches: Vec<&RecordBatch> = batches.iter().collect();
+    let chunks = places.chunks(CHUNK_ROWS).map(|chunk| {
+        let rows: Vec<(usize, usize)> = chunk.iter().map(|place| place.indices()).collect();
+        interleave_record_batch(&batches, &rows)
+            .map_err(LakeError::rows(TableName::Events, "sort rows"))
+    });
+    let date = places.first().and_then(|place| place.date);
+    encode_file(TableName::Events, date.map(date_text), chunks)
+}
+
+impl RowPlace {
+    fn indices(self) -> (usize, usize) {
+        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        (index(self.batch), index(self.row))
+    }
+}
+
+fn without_date(batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
+    let kept: Vec<usize> = (0..batch.num_columns())
+        .filter(|index| batch.schema_ref().field(*index).name() != EVENT_DATE)
+        .collect();
+    let batch = batch.project(&kept).map_err(LakeError::rows(TableName::Events, "sort rows"))?;
+    // Batches may differ in notes beside the schema; the file has none.
+    let schema = Arc::new(Schema::new(TableName::Events.file_schema().fields().clone()));
+    RecordBatch::try_new(schema, batch.columns().to_vec())
+        .map_err(LakeError::rows(TableName::Events, "sort rows"))
+}
+
+fn date_text(days: i32) -> String {
+    let time = EventTime::from_micros(i64::from(days) * MICROS_PER_DAY);
+    let (year, month, day) = time.civil_date();
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_written_as_readers_expect_it() {
+        assert_eq!(date_text(0), "1970-01-01");
+        assert_eq!(date_text(19_548), "2023-07-10");
+        assert_eq!(date_text(-1), "1969-12-31");
+    }
+
+    #[test]
+    fn rows_are_ordered_by_day_and_time() {
+        let place = |date, time, row| RowPlace { date, time, batch: 0, row };
+        let mut places =
+            [place(Some(1), Some(5), 2), place(None, None, 1), place(Some(1), Some(4), 3)];
+        places.sort_unstable();
+        let rows: Vec<u32> = places.iter().map(|place| place.row).collect();
+        assert_eq!(rows, [1, 3, 2]);
+    }
+}

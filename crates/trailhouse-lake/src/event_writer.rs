@@ -1,0 +1,214 @@
+//! Commits events: exactly once, by compare-and-swap on the table version.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use deltalake_core::kernel::Add;
+use tokio::sync::Mutex;
+use trailhouse_model::{
+    BatchId, Classify, CommitOutcome, ObjectId, ObjectRef, QuarantineEntry, TableVersion,
+};
+use trailhouse_runtime::{CommitObject, CommitRequest, LakeWriter, PortError};
+use trailhouse_source::ledger_partition;
+
+use crate::{
+    clock,
+    data_file::discard_files,
+    entry::{NewEntry, Payload},
+    error::LakeError,
+    event_files::write_event_files,
+    lake::Lake,
+    log::{Claim, TableLog},
+    object_line::ObjectLine,
+    tables::TableName,
+    writer_state::WriterState,
+};
+
+/// The application whose `txn` every commit of events carries.
+pub(crate) const INGEST_APP: &str = "trailhouse/ingest";
+/// How often another writer may come first before this one gives up.
+const CONFLICTS_MAX: u32 = 50;
+
+/// Writes events into a lake. One per process is enough: its commits follow one another anyway.
+pub struct EventWriter {
+    lake: Lake,
+    log: TableLog,
+    state: Mutex<WriterState>,
+}
+
+/// The objects of a request, each once.
+struct Batch {
+    payload: Payload,
+    objects: Arc<[CommitObject]>,
+}
+
+impl Batch {
+    fn new(request: CommitRequest) -> Self {
+        let mut seen = HashSet::new();
+        let distinct = |object: &CommitObject| seen.insert(object.committed.id);
+        let objects: Arc<[CommitObject]> = request.objects.into_iter().filter(distinct).collect();
+        let payload = Payload {
+            batch_id: request.batch.to_string(),
+            objects: objects.iter().map(|object| ObjectLine::from(&object.committed)).collect(),
+            ..Payload::default()
+        };
+        Self { payload, objects }
+    }
+
+    fn partitions(&self) -> BTreeSet<String> {
+        self.payload.objects.iter().map(|line| line.partition.clone()).collect()
+    }
+}
+
+impl EventWriter {
+    pub(crate) async fn open(lake: Lake) -> Result<Self, LakeError> {
+        let log = lake.log(TableName::Events).clone();
+        let state = WriterState::open(log.clone(), lake.log(TableName::Objects).clone()).await?;
+        Ok(Self { lake, log, state: Mutex::new(state) })
+    }
+
+    async fn known(&self, objects: &[ObjectRef]) -> Result<Vec<bool>, LakeError> {
+        let mut state = self.state.lock().await;
+        state.renew().await?;
+        let partitions: Vec<String> = objects.iter().map(ledger_partition).collect();
+        state.load(&partitions.iter().cloned().collect()).await?;
+        let asked = partitions.iter().zip(objects);
+        Ok(asked.map(|(partition, object)| state.ledger.contains(partition, object.id())).collect())
+    }
+
+    async fn commit_batch(&self, batch: &Batch) -> Result<CommitOutcome, LakeError> {
+        {
+            let mut state = self.state.lock().await;
+            state.renew().await?;
+            if let Some(outcome) = settled(&mut state, batch).await? {
+                return Ok(outcome);
+            }
+        }
+        let rejects: Vec<QuarantineEntry> =
+            batch.objects.iter().flat_map(|object| object.rejects.iter().cloned()).collect();
+        self.lake.put_quarantine(&rejects).await?;
+        let adds = write_event_files(&self.log, &batch.objects).await?;
+        let outcome = self.commit_files(batch, &adds).await;
+        let named_by_the_log =
+            matches!(outcome, Ok(CommitOutcome::Committed { .. } | CommitOutcome::Unknown));
+        if !named_by_the_log {
+            discard_files(&self.log, &adds).await;
+        }
+        outcome
+    }
+
+    async fn commit_files(&self, batch: &Batch, adds: &[Add]) -> Result<CommitOutcome, LakeError> {
+        for attempt in 0..CONFLICTS_MAX {
+            // Held from the question to the ledger until the version is taken or lost: what was
+            // asked and what is written are then of one version.
+            let mut state = self.state.lock().await;
+            if let Some(outcome) = settled(&mut state, batch).await? {
+                return Ok(outcome);
+            }
+            let version = state.version.next();
+            match self.claim(version, batch, adds).await? {
+                Claim::Won => {
+                    let Payload { batch_id, objects, .. } = batch.payload.clone();
+                    state.advance(version, batch_id, objects);
+                    list_objects(&mut state).await;
+                    return Ok(CommitOutcome::Committed { version });
+                }
+                Claim::Lost(entry) => {
+                    state.apply(*entry).await?;
+                    state.roll_forward().await?;
+                }
+                Claim::Unknown => return Ok(CommitOutcome::Unknown),
+                Claim::Refused(error) => return Err(error),
+            }
+            drop(state);
+            self.log.backoff.wait(&batch.payload.batch_id, attempt).await;
+        }
+        Err(LakeError::Contended { table: TableName::Events })
+    }
+
+    async fn claim(
+        &self,
+        version: TableVersion,
+        batch: &Batch,
+        adds: &[Add],
+    ) -> Result<Claim, LakeError> {
+        let entry = NewEntry {
+            payload: &batch.payload,
+            transaction: Some((INGEST_APP, version)),
+            adds,
+            now: clock::now(),
+        };
+        let bytes =
+            entry.to_bytes().map_err(LakeError::rows(TableName::Events, "write log entry"))?;
+        Ok(self.log.claim(version, &batch.payload, &bytes.into()).await)
+    }
+
+    async fn find_batch(&self, batch: &BatchId) -> Result<Option<TableVersion>, LakeError> {
+        let mut state = self.state.lock().await;
+        state.roll_forward().await?;
+        list_objects(&mut state).await;
+        Ok(state.ledger.batch_version(batch.as_str()))
+    }
+}
+
+/// Answers from the ledger where it knows that nothing is to be written.
+async fn settled(
+    state: &mut WriterState,
+    batch: &Batch,
+) -> Result<Option<CommitOutcome>, LakeError> {
+    state.load(&batch.partitions()).await?;
+    let ledger = &mut state.ledger;
+    let lines = batch.payload.objects.iter().zip(batch.objects.iter());
+    let stored: Vec<ObjectId> = lines
+        .filter(|(line, object)| ledger.contains(&line.partition, object.committed.id))
+        .map(|(_, object)| object.committed.id)
+        .collect();
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    let all = stored.len() == batch.objects.len();
+    Ok(Some(match ledger.batch_version(&batch.payload.batch_id) {
+        // The same batch was sent before, and that commit landed.
+        Some(version) if all => CommitOutcome::Committed { version },
+        Some(_) | None => CommitOutcome::Superseded { objects: stored, version: state.version },
+    }))
+}
+
+/// Brings the objects table up to the commits. Left out, it is done at the next commit or opening.
+async fn list_objects(state: &mut WriterState) {
+    if let Err(error) = state.project().await {
+        tracing::warn!(%error, version = %state.version, "objects table lags behind");
+    }
+}
+
+impl LakeWriter for EventWriter {
+    async fn look_up(&self, objects: &[ObjectRef]) -> Result<Vec<bool>, PortError> {
+        self.known(objects).await.map_err(|error| error.into_port("look up objects"))
+    }
+
+    async fn commit(&self, request: CommitRequest) -> CommitOutcome {
+        let batch = Batch::new(request);
+        match self.commit_batch(&batch).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let disposition = error.disposition();
+                let error = error.into_port("commit batch").chain();
+                tracing::warn!(batch = batch.payload.batch_id, %error, "nothing was committed");
+                CommitOutcome::Failed { disposition }
+            }
+        }
+    }
+
+    async fn probe(&self, batch: &BatchId) -> Result<Option<TableVersion>, PortError> {
+        self.find_batch(batch).await.map_err(|error| error.into_port("look for batch"))
+    }
+
+    async fn quarantine(&self, entries: Vec<QuarantineEntry>) -> Result<(), PortError> {
+        self.lake
+            .put_quarantine(&entries)
+            .await
+            .map_err(|error| error.into_port("write quarantine rows"))
+    }
+}

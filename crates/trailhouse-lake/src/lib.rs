@@ -1,0 +1,43 @@
+//! The lake: Delta tables that hold events, what became of every source object, what could not be
+//! used, and what detections found.
+//!
+//! What is in a table's log is the truth. A commit is one log entry, put where no entry is yet: a
+//! compare-and-swap on the table's version. The entry of an events commit lists its objects, so
+//! data and ledger are one atomic write; duplicates are dropped against the very version that the
+//! commit builds on. An error is never taken for an answer: what stands in the log decides.
+
+mod clock;
+mod data_file;
+mod entry;
+pub mod error;
+mod event_files;
+pub mod event_writer;
+pub mod findings;
+mod keyed;
+pub mod lake;
+mod ledger;
+mod log;
+pub mod maintenance;
+mod object_line;
+mod projection;
+pub mod quarantine;
+pub mod run_record;
+mod runs;
+mod scan;
+mod schema_check;
+mod stats;
+pub mod status;
+pub mod store;
+pub mod tables;
+mod uri;
+mod writer_state;
+
+pub use error::LakeError;
+pub use event_writer::EventWriter;
+pub use findings::FindingRow;
+pub use lake::Lake;
+pub use quarantine::StoredQuarantine;
+pub use run_record::{RunRecord, RunStatus};
+pub use status::TableStatus;
+pub use store::{LakeOptions, WrapStore};
+pub use tables::TableName;

@@ -1,0 +1,92 @@
+//! Reading rows back.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    TimestampMicrosecondArray, cast::AsArray,
+};
+use arrow_schema::DataType;
+use deltalake_core::{
+    datafusion::{
+        common::DataFusionError,
+        prelude::{DataFrame, SessionContext},
+    },
+    kernel::Snapshot,
+};
+use trailhouse_model::EventTime;
+
+use crate::{error::LakeError, log::TableLog, tables::TableName};
+
+/// Makes the table's rows at a snapshot known to a session under the table's name.
+pub(crate) async fn register(
+    session: &SessionContext,
+    log: &TableLog,
+    snapshot: Snapshot,
+) -> Result<(), LakeError> {
+    let failed = |error: DataFusionError| LakeError::rows(log.table, "read rows")(error);
+    let table = log.delta_table();
+    let provider =
+        table.table_provider().with_snapshot(Arc::new(snapshot)).await.map_err(failed)?;
+    session.register_table(log.table.as_str(), provider).map_err(failed)?;
+    Ok(())
+}
+
+/// Returns the rows of the table at a snapshot.
+pub(crate) async fn rows(log: &TableLog, snapshot: Snapshot) -> Result<DataFrame, LakeError> {
+    let session = SessionContext::new();
+    register(&session, log, snapshot).await?;
+    session.table(log.table.as_str()).await.map_err(LakeError::rows(log.table, "read rows"))
+}
+
+/// One column of the rows that came back, whatever its encoding.
+pub(crate) struct Columns<'a> {
+    pub(crate) table: TableName,
+    pub(crate) batch: &'a RecordBatch,
+}
+
+impl Columns<'_> {
+    fn cast(&self, name: &str, data_type: &DataType) -> Result<ArrayRef, LakeError> {
+        let mismatch = || LakeError::SchemaMismatch { table: self.table, column: name.to_owned() };
+        let column = self.batch.column_by_name(name).ok_or_else(mismatch)?;
+        arrow_cast::cast(column, data_type).map_err(|_| mismatch())
+    }
+
+    pub(crate) fn texts(&self, name: &str) -> Result<StringArray, LakeError> {
+        Ok(self.cast(name, &DataType::Utf8)?.as_string().clone())
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Result<BinaryArray, LakeError> {
+        Ok(self.cast(name, &DataType::Binary)?.as_binary().clone())
+    }
+
+    pub(crate) fn ints(&self, name: &str) -> Result<Int32Array, LakeError> {
+        Ok(self.cast(name, &DataType::Int32)?.as_primitive().clone())
+    }
+
+    pub(crate) fn longs(&self, name: &str) -> Result<Int64Array, LakeError> {
+        Ok(self.cast(name, &DataType::Int64)?.as_primitive().clone())
+    }
+
+    pub(crate) fn times(&self, name: &str) -> Result<TimestampMicrosecondArray, LakeError> {
+        let column = TableName::schema(self.table);
+        let field =
+            column.field_with_name(name).map_err(LakeError::rows(self.table, "read rows"))?;
+        Ok(self.cast(name, field.data_type())?.as_primitive().clone())
+    }
+
+    pub(crate) fn lists(&self, name: &str) -> Result<ListArray, LakeError> {
+        let element = arrow_schema::Field::new("element", DataType::Utf8, true);
+        Ok(self.cast(name, &DataType::List(Arc::new(element)))?.as_list().clone())
+    }
+}
+
+/// Returns the text of a row, or nothing where it is null.
+pub(crate) fn text_at(column: &StringArray, row: usize) -> Option<String> {
+    column.is_valid(row).then(|| column.value(row).to_owned())
+}
+
+/// Returns the time of a row, or nothing where it is null.
+pub(crate) fn time_at(column: &TimestampMicrosecondArray, row: usize) -> Option<EventTime> {
+    column.is_valid(row).then(|| EventTime::from_micros(column.value(row)))
+}

@@ -1,0 +1,226 @@
+//! The tables of a lake: names, columns, partitions, properties.
+
+use std::{fmt, sync::Arc};
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use trailhouse_decode::event_schema;
+
+/// One of the tables of a lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TableName {
+    /// One row per CloudTrail event.
+    Events,
+    /// One row per source object.
+    Objects,
+    /// What could not be used.
+    Quarantine,
+    /// What detections found.
+    Findings,
+    /// Which detection covered which table versions.
+    Runs,
+}
+
+/// The column by which events are partitioned.
+pub(crate) const EVENT_DATE: &str = "event_date";
+/// The column by which objects are partitioned.
+pub(crate) const LEDGER_PARTITION: &str = "ledger_partition";
+
+impl TableName {
+    /// All tables.
+    pub const ALL: [Self; 5] =
+        [Self::Events, Self::Objects, Self::Quarantine, Self::Findings, Self::Runs];
+
+    /// The order in which tables are made: a lake with an events table has all of them.
+    pub(crate) const CREATION: [Self; 5] =
+        [Self::Objects, Self::Quarantine, Self::Findings, Self::Runs, Self::Events];
+
+    /// Returns the name in SQL and in the lake's folder.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Objects => "objects",
+            Self::Quarantine => "quarantine",
+            Self::Findings => "findings",
+            Self::Runs => "runs",
+        }
+    }
+
+    /// Returns the columns.
+    pub fn schema(self) -> SchemaRef {
+        match self {
+            Self::Events => event_schema(),
+            Self::Objects => schema_of(OBJECTS),
+            Self::Quarantine => schema_of(QUARANTINE),
+            Self::Findings => schema_of(FINDINGS),
+            Self::Runs => schema_of(RUNS),
+        }
+    }
+
+    /// Returns the column by which the table is partitioned.
+    pub fn partition_column(self) -> Option<&'static str> {
+        match self {
+            Self::Events => Some(EVENT_DATE),
+            Self::Objects => Some(LEDGER_PARTITION),
+            Self::Quarantine | Self::Findings | Self::Runs => None,
+        }
+    }
+
+    /// Returns the columns as data files hold them: all but the partition column.
+    pub(crate) fn file_schema(self) -> SchemaRef {
+        let partition = self.partition_column();
+        let fields: Vec<_> = self
+            .schema()
+            .fields()
+            .iter()
+            .filter(|field| Some(field.name().as_str()) != partition)
+            .map(Arc::clone)
+            .collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Returns the columns whose bounds stand in the log, so that files are skipped by them.
+    pub(crate) fn stats_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Events => &[
+                "event_time",
+                "event_source",
+                "event_name",
+                "aws_region",
+                "recipient_account_id",
+                "source_ip_address",
+                "error_code",
+                "user_identity_type",
+                "user_identity_arn",
+                "user_identity_account_id",
+                "user_identity_access_key_id",
+                "user_identity_user_name",
+                "session_issuer_arn",
+            ],
+            Self::Objects => &[
+                "object_id",
+                "delivered_at",
+                "first_event_time",
+                "last_event_time",
+                "events_version",
+            ],
+            Self::Quarantine => &["quarantine_id", "quarantined_at"],
+            Self::Findings => &["detection_id", "first_event_time", "last_event_time", "found_at"],
+            Self::Runs => &["detection_id", "to_version", "started_at"],
+        }
+    }
+
+    /// Returns the table properties of a new table.
+    ///
+    /// The log is kept well beyond the 14 days that a queue keeps a message, because the ledger
+    /// and the runs are read from it. Checkpoints are written by maintenance, and by any other
+    /// program that follows the interval.
+    pub(crate) fn properties(self) -> Vec<(&'static str, String)> {
+        vec![
+            ("delta.logRetentionDuration", "interval 60 days".to_owned()),
+            ("delta.checkpointInterval", crate::maintenance::CHECKPOINT_COMMITS.to_string()),
+            ("delta.dataSkippingStatsColumns", self.stats_columns().join(",")),
+        ]
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Texts,
+    Bytes,
+    Int,
+    Long,
+    Time,
+}
+
+const OBJECTS: &[(&str, Kind)] = &[
+    ("object_id", Kind::Text),
+    ("bucket", Kind::Text),
+    ("key", Kind::Text),
+    ("e_tag", Kind::Text),
+    ("size_bytes", Kind::Long),
+    ("inflated_bytes", Kind::Long),
+    ("inflated_sha256", Kind::Text),
+    ("events", Kind::Long),
+    ("rejects", Kind::Long),
+    ("first_event_time", Kind::Time),
+    ("last_event_time", Kind::Time),
+    ("delivered_at", Kind::Time),
+    ("ingested_at", Kind::Time),
+    ("outcome", Kind::Text),
+    ("batch_id", Kind::Text),
+    ("events_version", Kind::Long),
+    (LEDGER_PARTITION, Kind::Text),
+];
+
+const QUARANTINE: &[(&str, Kind)] = &[
+    ("quarantine_id", Kind::Text),
+    ("quarantined_at", Kind::Time),
+    ("reason", Kind::Text),
+    ("detail", Kind::Text),
+    ("bucket", Kind::Text),
+    ("key", Kind::Text),
+    ("object_id", Kind::Text),
+    ("record_index", Kind::Int),
+    ("raw", Kind::Bytes),
+];
+
+const FINDINGS: &[(&str, Kind)] = &[
+    ("finding_id", Kind::Text),
+    ("fingerprint", Kind::Text),
+    ("detection_id", Kind::Text),
+    ("detection_version", Kind::Text),
+    ("title", Kind::Text),
+    ("severity", Kind::Text),
+    ("entity", Kind::Text),
+    ("key", Kind::Text),
+    ("first_event_time", Kind::Time),
+    ("last_event_time", Kind::Time),
+    ("events", Kind::Long),
+    ("event_ids", Kind::Texts),
+    ("recipient_account_id", Kind::Texts),
+    ("aws_region", Kind::Texts),
+    ("techniques", Kind::Texts),
+    ("row", Kind::Text),
+    ("suppressed_by", Kind::Text),
+    ("run_id", Kind::Text),
+    ("from_version", Kind::Long),
+    ("to_version", Kind::Long),
+    ("found_at", Kind::Time),
+];
+
+const RUNS: &[(&str, Kind)] = &[
+    ("run_id", Kind::Text),
+    ("detection_id", Kind::Text),
+    ("detection_version", Kind::Text),
+    ("from_version", Kind::Long),
+    ("to_version", Kind::Long),
+    ("started_at", Kind::Time),
+    ("finished_at", Kind::Time),
+    ("status", Kind::Text),
+    ("findings", Kind::Long),
+    ("error", Kind::Text),
+];
+
+fn schema_of(columns: &[(&str, Kind)]) -> SchemaRef {
+    let fields: Vec<_> =
+        columns.iter().map(|(name, kind)| Field::new(*name, data_type(*kind), true)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Text => DataType::Utf8,
+        Kind::Texts => DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))),
+        Kind::Bytes => DataType::Binary,
+        Kind::Int => DataType::Int32,
+        Kind::Long => DataType::Int64,
+        Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}
