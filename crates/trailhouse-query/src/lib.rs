@@ -1,0 +1,38 @@
+//! SQL over the lake: sessions that only read, scopes for detections, and every output format.
+//!
+//! A session shows the tables of a lake as they were when it was opened:
+//!
+//! | table | holds |
+//! | --- | --- |
+//! | `events` | the stored columns, and the struct `user_identity` made from the flat ones |
+//! | `events_before` | what a detection may compare with; empty outside of a scope |
+//! | `objects`, `runs` | as stored |
+//! | `quarantine` | as stored, and `is_open`: whether it still waits for something |
+//! | `findings` | one row per fingerprint, merged from the rows that runs wrote |
+//!
+//! The schema `stored` has the same tables without what the views add.
+
+mod dialect;
+pub mod error;
+mod open;
+pub mod output;
+mod planner;
+mod rows;
+mod scope;
+mod session;
+mod statement;
+mod stream;
+mod tables;
+mod views;
+
+pub use self::{
+    error::{Position, QueryError, Span},
+    output::{
+        Format, FormatError, OutputError, RowWriter, TableLimits, Written, escape::escape_terminal,
+        row_writer, write_result,
+    },
+    rows::{RowsError, rows_as_json},
+    scope::EventsScope,
+    session::{QuerySession, SessionOptions},
+    stream::QueryStream,
+};

@@ -1,0 +1,126 @@
+//! Files, row groups and pages that a predicate rules out are not read.
+
+use serde_json::Value;
+
+use trailhouse_query::QuerySession;
+
+use crate::support::{Place, ndjson, record};
+
+/// Two days with two files each, the calls of the morning and those of the evening; a third day
+/// with an evening only. A plan names at most five files.
+async fn three_days() -> Place {
+    let mut commits = Vec::new();
+    for day in ["2026-05-01", "2026-05-02", "2026-05-03"] {
+        let morning = vec![
+            record("CreateUser", &format!("{day}T08:00:00Z")),
+            record("DeleteUser", &format!("{day}T09:00:00Z")),
+        ];
+        let evening = vec![
+            record("StartLogging", &format!("{day}T20:00:00Z")),
+            record("StopLogging", &format!("{day}T21:00:00Z")),
+        ];
+        if day != "2026-05-03" {
+            commits.push(morning);
+        }
+        commits.push(evening);
+    }
+    Place::of(&commits).await
+}
+
+fn files_in(plan: &str) -> usize {
+    plan.matches(".parquet").count()
+}
+
+async fn check(session: &QuerySession, predicate: &str, files: usize, rows: usize) {
+    let sql = format!("SELECT event_id FROM events WHERE {predicate}");
+    let plan = ndjson(session, &format!("EXPLAIN {sql}")).await;
+    assert_eq!(files_in(&plan), files, "{predicate}: {plan}");
+    let found = ndjson(session, &sql).await.lines().count();
+    assert_eq!(found, rows, "{predicate}");
+}
+
+#[tokio::test]
+async fn partitions_and_file_statistics_rule_out_files() {
+    let place = three_days().await;
+    let session = place.session().await;
+    check(&session, "true", 5, 10).await;
+    // By partition.
+    check(&session, "event_date = DATE '2026-05-02'", 2, 4).await;
+    check(&session, "event_date = '2026-05-02'", 2, 4).await;
+    check(&session, "event_date >= '2026-05-02' AND event_date < '2026-05-04'", 3, 6).await;
+    check(&session, "event_date IN ('2026-05-01', '2026-05-03')", 3, 6).await;
+    // By the bounds of event times, in every way to write one.
+    check(&session, "event_time >= '2026-05-03T12:00:00Z'", 1, 2).await;
+    check(&session, "event_time >= TIMESTAMP '2026-05-03 12:00:00'", 1, 2).await;
+    check(&session, "event_time >= '2026-05-03'", 1, 2).await;
+    check(&session, "event_time > '2027-01-01'", 0, 0).await;
+    check(&session, "event_time BETWEEN '2026-05-01T20:30:00Z' AND '2026-05-02T08:30:00Z'", 2, 2)
+        .await;
+    // By the bounds of text.
+    check(&session, "event_name = 'StopLogging'", 3, 3).await;
+    check(&session, "event_name IN ('CreateUser', 'DeleteUser')", 2, 4).await;
+    check(&session, "event_name = 'StopLogging' AND event_date = '2026-05-01'", 1, 1).await;
+    check(&session, "event_name = 'AssumeRole'", 0, 0).await;
+}
+
+#[tokio::test]
+async fn a_field_of_the_identity_rules_out_files_as_its_flat_column_does() {
+    let mut other = record("CreateUser", "2026-05-01T08:00:00Z");
+    other["userIdentity"]["arn"] = Value::from("arn:aws:iam::111122223333:user/zoe");
+    other["userIdentity"]["sessionContext"]["sessionIssuer"]["userName"] = Value::from("audit");
+    let place = Place::of(&[vec![record("CreateUser", "2026-05-01T08:00:00Z")], vec![other]]).await;
+    let session = place.session().await;
+    check(&session, "user_identity_arn = 'arn:aws:iam::111122223333:user/zoe'", 1, 1).await;
+    check(&session, "user_identity.arn = 'arn:aws:iam::111122223333:user/zoe'", 1, 1).await;
+    // The log's bounds answer no LIKE, but those of the file do before any row is read.
+    check(&session, "user_identity.arn LIKE 'arn:aws:iam::%'", 2, 1).await;
+    let nested = "user_identity.session_context.session_issuer.user_name = 'audit'";
+    check(&session, nested, 2, 1).await;
+    let plan =
+        session.explain(&format!("SELECT event_id FROM events WHERE {nested}")).await.unwrap();
+    assert!(plan.contains("session_issuer_user_name"), "{plan}");
+    assert!(!plan.contains("named_struct"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_count_reads_no_file() {
+    let place = three_days().await;
+    let session = place.session().await;
+    let plan = session.explain("SELECT count(*) FROM events").await.unwrap();
+    assert_eq!(files_in(&plan), 0, "{plan}");
+    assert_eq!(ndjson(&session, "SELECT count(*) AS n FROM events").await, "{\"n\":10}\n");
+}
+
+/// Returns the text of a metric: what there was, and what of it was left.
+fn metric<'plan>(plan: &'plan str, name: &str) -> &'plan str {
+    let rest = plan.split_once(&format!("{name}=")).unwrap_or_else(|| panic!("{name}: {plan}")).1;
+    rest.split([',', ']']).next().unwrap()
+}
+
+#[tokio::test]
+async fn pages_and_row_groups_that_cannot_match_are_not_decoded() {
+    let mut records = Vec::new();
+    for second in 0..50_000_u32 {
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        records.push(serde_json::json!({
+            "eventVersion": "1.11",
+            "eventTime": format!("2026-05-01T{hour:02}:{minute:02}:{:02}Z", second % 60),
+            "eventName": "PutObject",
+            "userAgent": format!("agent {second}"),
+        }));
+    }
+    let place = Place::of(&[records]).await;
+    let session = place.session().await;
+    let analyze = async |predicate: &str| {
+        let sql = format!("EXPLAIN ANALYZE SELECT user_agent FROM events WHERE {predicate}");
+        ndjson(&session, &sql).await
+    };
+    let plan = analyze("event_time >= '2026-05-01T13:50:00Z'").await;
+    let pages = metric(&plan, "page_index_pages_pruned");
+    let (all, left) = pages.split_once(" total \u{2192} ").unwrap();
+    assert!(all.parse::<u32>().unwrap() >= 3, "{pages}");
+    assert_eq!(left, "1 matched", "{pages}");
+    // No bound in the log rules the file out; those in the file do.
+    let plan = analyze("user_agent LIKE 'curl%'").await;
+    assert_eq!(metric(&plan, "row_groups_pruned_statistics"), "1 total \u{2192} 0 matched");
+}
