@@ -1,0 +1,197 @@
+//! Stores what sources name, once: files, folders, patterns, prefixes in S3, standard input.
+
+use std::{
+    io,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use trailhouse_aws::{AwsClients, AwsOptions, S3Listing, S3Reader, S3Url};
+use trailhouse_decode::DecodeLimits;
+use trailhouse_ingest::{IngestLimits, IngestMachine, IngestReport};
+use trailhouse_lake::{EventWriter, Lake, TableName};
+use trailhouse_local::{SourceLimits, plan};
+use trailhouse_runtime::{
+    DecodePool, Drain, IngestPorts, NotificationQueue, ObjectReader, SystemClock, drive_ingest,
+};
+use uuid::Uuid;
+
+use crate::{
+    error::{FailureKind, ServiceError},
+    repeats::RepeatCounter,
+};
+
+/// What is the same for every way of ingesting.
+#[derive(Debug, Clone, Default)]
+pub struct IngestSettings {
+    /// Where the lake is; made where there is none.
+    pub lake: String,
+    /// Threads that decode; one for each processor where it is left out.
+    pub threads: Option<NonZeroUsize>,
+    /// How to reach S3 and SQS.
+    pub aws: AwsOptions,
+}
+
+/// What is known while it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'report> {
+    /// What was done so far.
+    pub report: &'report IngestReport,
+    /// How many objects there are in all, where that is known.
+    pub objects_planned: Option<u64>,
+}
+
+/// What an ingest ended with.
+#[derive(Debug, Clone, Default)]
+pub struct IngestSummary {
+    /// What was done.
+    pub report: IngestReport,
+    /// Where it is.
+    pub lake: String,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Files in folders that are no logs by their name.
+    pub other_files: u64,
+    /// Stored events that another object of this run has too.
+    pub repeated_events: u64,
+    /// By how much the events table grew.
+    pub bytes_written: u64,
+}
+
+/// Stores everything that the sources name. Running it again stores nothing twice.
+pub async fn ingest(
+    settings: &IngestSettings,
+    sources: &[String],
+    drain: &Drain,
+    observer: impl Fn(Progress<'_>),
+) -> Result<IngestSummary, ServiceError> {
+    let (remote, local): (Vec<&String>, Vec<&String>) =
+        sources.iter().partition(|source| source.starts_with("s3://"));
+    let prefixes = parse_prefixes(&remote)?;
+    let names: Vec<String> = local.into_iter().cloned().collect();
+    let planned =
+        run_blocking(move || plan(&names, io::stdin(), SourceLimits::default())).await??;
+    let station = Station::open(settings).await?;
+
+    let objects_planned = prefixes.is_empty().then_some(planned.objects);
+    let other_files = planned.other_files;
+    let mut total = IngestReport::default();
+    if planned.objects > 0 {
+        let (listing, reader) = planned.into_ports();
+        let observe = |report: &IngestReport| observer(Progress { report, objects_planned });
+        total = station.drive(IngestLimits::finite(), listing, reader, drain, observe).await?;
+    }
+    if !prefixes.is_empty() && !drain.is_requested() {
+        let clients = AwsClients::load(&settings.aws).await;
+        let listing = S3Listing::new(&clients, prefixes);
+        let reader = S3Reader::new(&clients);
+        let observe = |report: &IngestReport| observer(Progress { report, objects_planned: None });
+        let report = station.drive(IngestLimits::finite(), listing, reader, drain, observe).await?;
+        total.absorb(report);
+    }
+    station.finish(total, other_files).await
+}
+
+fn parse_prefixes(sources: &[&String]) -> Result<Vec<S3Url>, ServiceError> {
+    let mut prefixes = Vec::new();
+    for source in sources {
+        let parsed: Result<S3Url, _> = source.parse();
+        let url =
+            parsed.map_err(|error| ServiceError::new(FailureKind::Usage, error.to_string()))?;
+        prefixes.push(url);
+    }
+    Ok(prefixes)
+}
+
+/// Everything that stands ready between the sources and the lake.
+pub(crate) struct Station {
+    lake: Lake,
+    lake_uri: String,
+    writer: Arc<RepeatCounter<EventWriter>>,
+    pool: DecodePool,
+    started: Instant,
+    bytes_before: u64,
+}
+
+impl Station {
+    /// Opens or makes the lake, and starts the decoders.
+    pub(crate) async fn open(settings: &IngestSettings) -> Result<Self, ServiceError> {
+        let started = Instant::now();
+        let lake = Lake::create_or_open(&settings.lake).await?;
+        let writer = Arc::new(RepeatCounter::new(lake.event_writer().await?));
+        let limits = DecodeLimits::default();
+        let pool = match settings.threads {
+            Some(threads) => DecodePool::new(threads, limits),
+            None => DecodePool::for_this_machine(limits),
+        };
+        let pool = pool.map_err(|error| ServiceError::new(FailureKind::Bug, error.to_string()))?;
+        let bytes_before = event_bytes(&lake).await?;
+        let lake_uri = settings.lake.clone();
+        Ok(Self { lake, lake_uri, writer, pool, started, bytes_before })
+    }
+
+    /// Runs one queue to its end, or until the drain.
+    pub(crate) async fn drive<Q, O>(
+        &self,
+        limits: IngestLimits,
+        queue: Q,
+        objects: O,
+        drain: &Drain,
+        observer: impl Fn(&IngestReport),
+    ) -> Result<IngestReport, ServiceError>
+    where
+        Q: NotificationQueue,
+        O: ObjectReader,
+    {
+        let machine = IngestMachine::new(limits, &Uuid::now_v7().to_string(), Instant::now());
+        let ports = IngestPorts {
+            queue: Arc::new(queue),
+            objects: Arc::new(objects),
+            lake: Arc::clone(&self.writer),
+            pool: self.pool.clone(),
+            clock: Arc::new(SystemClock),
+        };
+        Ok(Box::pin(drive_ingest(machine, ports, drain.clone(), observer)).await?)
+    }
+
+    /// Tidies the logs up and sums up.
+    pub(crate) async fn finish(
+        self,
+        report: IngestReport,
+        other_files: u64,
+    ) -> Result<IngestSummary, ServiceError> {
+        let elapsed = self.started.elapsed();
+        if let Err(error) = self.lake.checkpoint_if_due().await {
+            // The next run tries again; readers only have more log entries to read.
+            tracing::warn!(%error, "failed to write a checkpoint");
+        }
+        let bytes_after = event_bytes(&self.lake).await?;
+        Ok(IngestSummary {
+            report,
+            lake: self.lake_uri,
+            elapsed,
+            other_files,
+            repeated_events: self.writer.repeats(),
+            bytes_written: bytes_after.saturating_sub(self.bytes_before),
+        })
+    }
+}
+
+async fn event_bytes(lake: &Lake) -> Result<u64, ServiceError> {
+    let status = lake.status().await?;
+    Ok(status
+        .iter()
+        .filter(|table| table.table == TableName::Events)
+        .map(|table| table.bytes)
+        .sum())
+}
+
+/// Runs what blocks on a thread that may block.
+pub(crate) async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServiceError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ServiceError::new(FailureKind::Bug, error.to_string()))
+}

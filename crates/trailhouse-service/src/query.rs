@@ -1,0 +1,35 @@
+//! SQL over a lake.
+
+use trailhouse_lake::Lake;
+use trailhouse_query::{QueryError, QuerySession, QueryStream, SessionOptions};
+
+use crate::error::{FailureKind, ServiceError};
+
+/// Runs one statement that only reads.
+pub async fn query(
+    lake_uri: &str,
+    sql: &str,
+    options: SessionOptions,
+) -> Result<QueryStream, ServiceError> {
+    let lake = Lake::open(lake_uri).await?;
+    let session =
+        QuerySession::open(&lake, &options).await.map_err(|error| query_error(&error, sql))?;
+    session.run(sql).await.map_err(|error| query_error(&error, sql))
+}
+
+/// Tells a query's error with its place in the text.
+pub fn query_error(error: &QueryError, sql: &str) -> ServiceError {
+    let kind = match error {
+        QueryError::Limit { .. } => FailureKind::Limit,
+        QueryError::Table { .. } | QueryError::Lake(_) => FailureKind::Table,
+        QueryError::Bug { .. } => FailureKind::Bug,
+        QueryError::Parse { .. }
+        | QueryError::UnknownColumn { .. }
+        | QueryError::UnknownTable { .. }
+        | QueryError::UnknownFunction { .. }
+        | QueryError::Plan { .. }
+        | QueryError::Refused { .. }
+        | QueryError::Execution { .. } => FailureKind::Query,
+    };
+    ServiceError::new(kind, error.render(sql))
+}
