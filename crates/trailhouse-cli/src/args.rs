@@ -1,0 +1,261 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use trailhouse_model::Severity;
+use trailhouse_query::Format;
+
+/// CloudTrail logs into a Delta lake that you query with SQL and that detections watch.
+#[derive(Debug, Parser)]
+#[command(name = "trailhouse", version, after_long_help = crate::exit::table(), max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that mean the same everywhere.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The lake: a folder, made where there is none by `ingest`, `watch` and `demo`
+    #[arg(
+        long,
+        global = true,
+        value_name = "URI",
+        env = "TRAILHOUSE_LAKE",
+        default_value = "./trailhouse-lake"
+    )]
+    pub(crate) lake: String,
+    /// Output format: table, json, ndjson, csv, tsv, parquet or arrow
+    ///
+    /// The default is a table on a terminal and ndjson in a pipe; with -o the file's extension decides.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Write the result to a file instead of standard output
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// AWS profile
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// AWS region
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Endpoint for S3 and SQS, for stand-ins and private endpoints
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Role to assume before reading S3 and SQS
+    #[arg(long, global = true, value_name = "ARN")]
+    pub(crate) role_arn: Option<String>,
+    /// Memory that queries may use, such as 512MiB or 2GiB
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// Worker threads; the default is one a core
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Only errors on standard error
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// More on standard error; twice for debugging
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) color: When,
+    /// Progress bar
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) progress: When,
+}
+
+/// When to do something that suits a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a small lake from a built-in synthetic organisation and find the attack in it; no AWS, no network
+    Demo(DemoArgs),
+    /// Store CloudTrail objects: files, folders, globs, s3://bucket/prefix, or - for standard input
+    Ingest(IngestArgs),
+    /// Follow an SQS queue or a folder until stopped
+    Watch(WatchArgs),
+    /// Look at what could not be stored, and try it again
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Show what is in the lake and how fresh it is
+    Status,
+    /// Run SQL over the lake
+    Query(QueryArgs),
+    /// Detections: list, show, check and run them
+    #[command(subcommand)]
+    Detect(DetectCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where to put the sample logs and its lake
+    #[arg(long, default_value = "./trailhouse-demo")]
+    pub(crate) dir: PathBuf,
+    /// Another seed makes another organisation
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArgs {
+    /// Files, folders, globs, s3://bucket/prefix, or - for standard input
+    #[arg(required = true, value_name = "SRC")]
+    pub(crate) sources: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("source").required(true))]
+pub(crate) struct WatchArgs {
+    /// The queue that receives the bucket's notifications: URL or ARN
+    #[arg(long, group = "source", value_name = "URL")]
+    pub(crate) queue_url: Option<String>,
+    /// A folder to follow in place of a queue
+    #[arg(group = "source", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Store what is there, then exit
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How long a message stays hidden from others while it is worked on, in seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(10..=43_200))]
+    pub(crate) visibility_timeout: u32,
+    /// Commit at the latest after so many seconds
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub(crate) commit_interval: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List what is in quarantine
+    Ls {
+        /// Also what has been stored since
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one entry with the first bytes of what was refused
+    Show {
+        /// The entry, or the first digits that tell it apart
+        id: String,
+    },
+    /// Read the objects again and store what is good now
+    Retry {
+        /// The entries, or the first digits that tell them apart
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// Everything in quarantine
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The SQL; `-` reads it from standard input
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: String,
+    /// Rows of a table on a terminal; 0 for all
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub(crate) max_rows: usize,
+}
+
+/// Which detections.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PackArgs {
+    /// Folder of a detection pack; the built-in one where it is left out
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pack: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DetectCommand {
+    /// List the detections
+    Ls {
+        #[command(flatten)]
+        pack: PackArgs,
+    },
+    /// Show one detection: what it is for, its SQL and its runbook
+    Show {
+        #[command(flatten)]
+        pack: PackArgs,
+        /// The detection's id
+        id: String,
+    },
+    /// Check front matter, SQL, cases and runbooks
+    Lint {
+        #[command(flatten)]
+        pack: PackArgs,
+    },
+    /// Run the cases of the detections
+    Test {
+        #[command(flatten)]
+        pack: PackArgs,
+        /// Only detections whose id contains this
+        #[arg(short = 'k', long = "match", value_name = "TEXT")]
+        matching: Option<String>,
+    },
+    /// Judge what has arrived since each detection's last run
+    Run {
+        #[command(flatten)]
+        pack: PackArgs,
+        /// Only detections whose id contains this
+        #[arg(short = 'k', long = "match", value_name = "TEXT")]
+        matching: Option<String>,
+        /// Judge the whole lake again; findings that are known are not written twice
+        #[arg(long)]
+        all: bool,
+        /// Show only findings of this severity and above
+        #[arg(long, value_name = "SEVERITY")]
+        min_severity: Option<Severity>,
+        /// Exit with 1 where a finding of this run has this severity or a higher one
+        #[arg(long, value_name = "SEVERITY")]
+        fail_on: Option<Severity>,
+    },
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" | "k" => 1 << 10,
+        "mib" | "m" => 1 << 20,
+        "gib" | "g" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err(format!("`{unit}` is not a unit; use KiB, MiB, GiB, kB, MB or GB")),
+    };
+    let number: u64 =
+        digits.parse().map_err(|_| format!("`{text}` is not a size; use 512MiB or 2GiB"))?;
+    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("512MiB"), Ok(512 << 20));
+        assert_eq!(parse_size("2gb"), Ok(2_000_000_000));
+        assert_eq!(parse_size("17"), Ok(17));
+        assert!(parse_size("2 parsecs").is_err());
+        assert!(parse_size("99999999999GiB").is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! One module a command.
+
+mod demo;
+mod detect;
+mod ingest;
+mod quarantine;
+mod query;
+mod rows;
+mod status;
+mod summary;
+mod watch;
+
+use std::num::NonZeroUsize;
+
+use trailhouse_query::SessionOptions;
+use trailhouse_service::{
+    AwsOptions, Drain, FailureKind, IngestSettings, ServiceError, StopSignal, install_signal_drain,
+};
+
+use crate::{
+    args::{Cli, Command, Global},
+    exit::Exit,
+    terminal::Terminal,
+};
+
+/// Runs the command of the command line.
+pub(crate) async fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, ServiceError> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Demo(arguments) => demo::run(global, arguments, terminal).await,
+        Command::Ingest(arguments) => ingest::run(global, arguments, terminal).await,
+        Command::Watch(arguments) => watch::run(global, arguments, terminal).await,
+        Command::Quarantine(command) => quarantine::run(global, command, terminal).await,
+        Command::Status => status::run(global, terminal).await,
+        Command::Query(arguments) => query::run(global, arguments).await,
+        Command::Detect(command) => detect::run(global, command, terminal).await,
+    }
+}
+
+fn ingest_settings(global: &Global) -> IngestSettings {
+    let aws = AwsOptions {
+        profile: global.profile.clone(),
+        region: global.region.clone(),
+        endpoint_url: global.endpoint_url.clone(),
+        role_arn: global.role_arn.clone(),
+        ..AwsOptions::default()
+    };
+    let threads = global.threads.and_then(|threads| NonZeroUsize::new(usize::from(threads)));
+    IngestSettings { lake: global.lake.clone(), threads, aws }
+}
+
+fn session_options(global: &Global) -> SessionOptions {
+    SessionOptions {
+        memory_bytes: global.memory,
+        threads: global.threads.map(usize::from),
+        ..SessionOptions::default()
+    }
+}
+
+fn signal_drain() -> Result<Drain, ServiceError> {
+    install_signal_drain().map_err(|error| {
+        let message = format!("failed to install signal handlers: {error}");
+        ServiceError::new(FailureKind::Bug, message)
+    })
+}
+
+/// The end of an ingest that was asked to stop at once.
+fn interrupted(drain: &Drain) -> Exit {
+    match drain.signal() {
+        Some(StopSignal::Terminate) => Exit::Terminated,
+        Some(StopSignal::Interrupt) | None => Exit::Interrupted,
+    }
+}

@@ -1,0 +1,46 @@
+//! `trailhouse query`.
+
+use std::io::{self, Read};
+
+use trailhouse_query::{OutputError, TableLimits, write_result};
+use trailhouse_service::{FailureKind, ServiceError, query, query_error};
+
+use super::{rows::output_result, session_options};
+use crate::{
+    args::{Global, QueryArgs},
+    exit::Exit,
+    terminal::OutputTarget,
+};
+
+pub(super) async fn run(global: &Global, arguments: &QueryArgs) -> Result<Exit, ServiceError> {
+    let sql = sql_text(&arguments.sql)?;
+    print_query(global, &sql, Some(arguments.max_rows).filter(|rows| *rows > 0)).await?;
+    Ok(Exit::Done)
+}
+
+/// Runs a query and writes its rows where the flags say.
+pub(super) async fn print_query(
+    global: &Global,
+    sql: &str,
+    rows_max: Option<usize>,
+) -> Result<(), ServiceError> {
+    let rows = query(&global.lake, sql, session_options(global)).await?;
+    let mut target = OutputTarget::open(global)?;
+    let limits = TableLimits { width: target.width, rows_max };
+    match write_result(rows, target.format, limits, &mut target.writer).await {
+        Err(OutputError::Query(error)) => Err(query_error(&error, sql)),
+        other => output_result(other),
+    }
+}
+
+fn sql_text(argument: &str) -> Result<String, ServiceError> {
+    if argument != "-" {
+        return Ok(argument.to_owned());
+    }
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).map_err(|error| {
+        let message = format!("failed to read SQL from standard input: {error}");
+        ServiceError::new(FailureKind::Usage, message)
+    })?;
+    Ok(text)
+}

@@ -1,0 +1,44 @@
+//! The `trailhouse` program: reads the command line, calls the service, renders what came of it.
+//!
+//! Standard output carries data only; everything said to a person goes to standard error.
+
+mod args;
+mod commands;
+mod exit;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Cli, exit::Exit, terminal::Terminal};
+
+/// Plans of long expressions recurse; what fits the main thread must fit a worker.
+const WORKER_STACK_BYTES: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let terminal = Terminal::new(&cli.global);
+    terminal.start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(WORKER_STACK_BYTES)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.error(&format!("failed to start the async runtime: {error}"), None);
+            return Exit::Bug.into();
+        }
+    };
+    let exit = match runtime.block_on(commands::run(&cli, &terminal)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            terminal.error(&error.message, error.hint.as_deref());
+            Exit::from(error.kind)
+        }
+    };
+    // Blocking reads of standard input or slow stores must not hold up the end.
+    runtime.shutdown_background();
+    exit.into()
+}

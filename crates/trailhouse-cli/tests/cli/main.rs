@@ -1,0 +1,11 @@
+//! The program as its users run it.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
+
+mod corpora;
+mod demo;
+mod fixtures;
+mod ingest;
+mod query;
+mod support;
+mod watch;

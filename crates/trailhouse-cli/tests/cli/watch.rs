@@ -1,0 +1,155 @@
+//! The service against real S3 and SQS wire protocols: exactly once, whoever dies or repeats.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
+
+use crate::support::{command, corpora, count_events, finish, python, run_python, trailhouse};
+use tempfile::TempDir;
+use trailhouse_testkit::moto::MotoServer;
+
+/// A bucket that notifies a queue, and a folder for the lake.
+struct Scene {
+    _server: MotoServer,
+    endpoint: String,
+    python: PathBuf,
+    queue_url: String,
+    folder: TempDir,
+}
+
+const BUCKET: &str = "example-trail";
+const QUEUE: &str = "trail";
+
+impl Scene {
+    fn new() -> Option<Self> {
+        let python = python()?;
+        let server = MotoServer::start(python.as_os_str()).unwrap();
+        let script = script();
+        let endpoint = server.url();
+        let arguments = ["setup", "--endpoint", &endpoint, "--bucket", BUCKET, "--queue", QUEUE];
+        let queue_url = run_python(&python, &[&[script.as_str()], &arguments[..]].concat());
+        let folder = tempfile::tempdir().unwrap();
+        Some(Self { _server: server, endpoint, python, queue_url, folder })
+    }
+
+    fn upload(&self, folder: &Path, times: u32) {
+        let times = times.to_string();
+        let script = script();
+        let arguments = [
+            script.as_str(),
+            "upload",
+            "--endpoint",
+            &self.endpoint,
+            "--bucket",
+            BUCKET,
+            "--times",
+            &times,
+            folder.to_str().unwrap(),
+        ];
+        run_python(&self.python, &arguments);
+    }
+
+    /// Messages that wait, and messages in flight.
+    fn depth(&self) -> String {
+        let script = script();
+        let arguments = [script.as_str(), "depth", "--endpoint", &self.endpoint, "--queue", QUEUE];
+        run_python(&self.python, &arguments)
+    }
+
+    fn lake(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
+    fn watch_command(&self, visibility_secs: u32) -> std::process::Command {
+        let mut command = command(&["watch", "--once", "--queue-url", &self.queue_url]);
+        command.arg("--lake").arg(self.lake());
+        command.args(["--endpoint-url", &self.endpoint]);
+        command.args(["--visibility-timeout", &visibility_secs.to_string()]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn watch_once(&self) {
+        finish(self.watch_command(300).spawn().unwrap()).expect_code(0);
+    }
+}
+
+fn script() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/s3_sqs.py");
+    path.to_str().unwrap().to_owned()
+}
+
+fn invictus() -> Option<PathBuf> {
+    corpora().map(|corpora| corpora.join("invictus/objects"))
+}
+
+#[test]
+fn a_drained_queue_is_empty_and_a_second_delivery_stores_nothing() {
+    let (Some(objects), Some(scene)) = (invictus(), Scene::new()) else { return };
+    scene.upload(&objects, 1);
+    scene.watch_once();
+    assert_eq!(count_events(&scene.lake()), 2_900);
+    assert_eq!(scene.depth(), "0 0");
+
+    scene.upload(&objects, 1);
+    scene.watch_once();
+    assert_eq!(count_events(&scene.lake()), 2_900);
+    assert_eq!(scene.depth(), "0 0");
+}
+
+#[test]
+fn two_watchers_of_one_queue_store_every_object_once() {
+    let (Some(objects), Some(scene)) = (invictus(), Scene::new()) else { return };
+    scene.upload(&objects, 3);
+    let watchers =
+        [scene.watch_command(300).spawn().unwrap(), scene.watch_command(300).spawn().unwrap()];
+    for watcher in watchers {
+        finish(watcher).expect_code(0);
+    }
+    assert_eq!(count_events(&scene.lake()), 2_900);
+    assert_eq!(scene.depth(), "0 0");
+}
+
+#[test]
+fn a_watcher_killed_in_the_middle_loses_and_doubles_nothing() {
+    let (Some(objects), Some(scene)) = (invictus(), Scene::new()) else { return };
+    scene.upload(&objects, 2);
+    let moments: [&dyn Fn() -> bool; 3] = [
+        &|| !scene.depth().ends_with(" 0"),
+        &|| scene.lake().join("events/_delta_log/00000000000000000000.json").exists(),
+        &|| scene.lake().join("events/_delta_log/00000000000000000001.json").exists(),
+    ];
+    for has_come in moments {
+        let mut watcher = scene.watch_command(10).spawn().unwrap();
+        while !has_come() && watcher.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        watcher.kill().unwrap();
+        watcher.wait().unwrap();
+    }
+    // What the killed ones held becomes visible again after their ten seconds.
+    let mut rounds = 0;
+    while scene.depth() != "0 0" {
+        assert!(rounds < 30, "the queue does not drain: {}", scene.depth());
+        finish(scene.watch_command(10).spawn().unwrap()).expect_code(0);
+        rounds += 1;
+    }
+    assert_eq!(count_events(&scene.lake()), 2_900);
+}
+
+#[test]
+fn a_prefix_of_a_bucket_is_ingested_without_a_queue() {
+    let (Some(objects), Some(scene)) = (invictus(), Scene::new()) else { return };
+    scene.upload(&objects, 1);
+    let (lake, source) = (scene.lake(), format!("s3://{BUCKET}/AWSLogs/"));
+    let lake_text = lake.to_str().unwrap();
+    let arguments = ["--lake", lake_text, "--endpoint-url", &scene.endpoint, "ingest", &source];
+    trailhouse(&arguments).expect_code(0);
+    assert_eq!(count_events(&lake), 2_900);
+    // The queue names the same objects: they are known by now.
+    scene.watch_once();
+    assert_eq!(count_events(&lake), 2_900);
+}
