@@ -1,0 +1,51 @@
+//! The whole way from objects in a folder to a committed lake.
+//!
+//! `cargo bench -p benches --bench ingest`. The floor in the same run is the bench `decode`.
+
+#![expect(clippy::expect_used, reason = "a benchmark may fail loudly")]
+
+use std::{fs, hint::black_box, path::Path};
+
+use benches::corpus;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use trailhouse_service::{Drain, IngestSettings, ingest};
+
+fn write_corpus(folder: &Path) -> u64 {
+    let corpus = corpus();
+    for object in &corpus.objects {
+        let path = folder.join(&object.key);
+        fs::create_dir_all(path.parent().expect("a key has a folder")).expect("a temporary folder");
+        fs::write(path, &object.body).expect("a temporary file");
+    }
+    corpus.events
+}
+
+fn benchmarks(criterion: &mut Criterion) {
+    let logs = tempfile::tempdir().expect("a temporary folder");
+    let events = write_corpus(logs.path());
+    let sources = [logs.path().to_string_lossy().into_owned()];
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut group = criterion.benchmark_group("ingest");
+    group.sample_size(10).throughput(Throughput::Elements(events));
+    group.bench_function("folder to committed lake", |bencher| {
+        bencher.iter_batched(
+            || tempfile::tempdir().expect("a temporary folder"),
+            |lake| {
+                let settings = IngestSettings {
+                    lake: lake.path().join("lake").to_string_lossy().into_owned(),
+                    ..IngestSettings::default()
+                };
+                let drain = Drain::new();
+                let done = runtime.block_on(ingest(&settings, &sources, &drain, |_| {}));
+                let summary = done.expect("the corpus is ingested");
+                assert_eq!(summary.report.events, events);
+                black_box(lake)
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(group, benchmarks);
+criterion_main!(group);
