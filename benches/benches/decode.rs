@@ -1,6 +1,6 @@
 //! Decoding beside its floor: what inflating and building the simd-json tape cost on their own.
 //!
-//! `cargo bench -p benches --bench decode`. Each function runs over the same corpus on one thread, so
+//! `cargo bench --bench decode`. Each function runs over the same corpus on one thread, so
 //! the ratio of two of them in one run is what counts.
 
 #![expect(clippy::expect_used, reason = "a benchmark may fail loudly")]

@@ -1,6 +1,6 @@
 //! The whole way from objects in a folder to a committed lake.
 //!
-//! `cargo bench -p benches --bench ingest`. The floor in the same run is the bench `decode`.
+//! `cargo bench --bench ingest`. The floor in the same run is the bench `decode`.
 
 #![expect(clippy::expect_used, reason = "a benchmark may fail loudly")]
 

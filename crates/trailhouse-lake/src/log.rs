@@ -95,15 +95,17 @@ impl TableLog {
         &self,
         version: Option<TableVersion>,
     ) -> Result<Option<Snapshot>, LakeError> {
-        let error = match Snapshot::try_new(&self.store, version.map(|version| version.0)).await {
-            Ok(snapshot) => return Ok(Some(snapshot)),
-            Err(error) => error,
-        };
-        // A place without a table has several errors, depending on the store.
-        match self.store.is_delta_table_location().await {
-            Ok(false) => Ok(None),
-            Ok(true) | Err(_) => Err(LakeError::delta(self.table, "read state")(error)),
+        let version = version.map(|version| version.0);
+        if let Ok(snapshot) = Snapshot::try_new(&self.store, version).await {
+            return Ok(Some(snapshot));
         }
+        // A place without a table has several errors, depending on the store.
+        if let Ok(false) = self.store.is_delta_table_location().await {
+            return Ok(None);
+        }
+        // Somebody may have made the table between the two looks.
+        let second = Snapshot::try_new(&self.store, version).await;
+        second.map(Some).map_err(LakeError::delta(self.table, "read state"))
     }
 
     /// Reads the newest state of a table that must be there.
