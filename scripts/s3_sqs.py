@@ -1,7 +1,7 @@
 """Sets up a bucket whose notifications feed a queue, on any S3 and SQS endpoint.
 
   s3_sqs.py setup  --endpoint URL --bucket B --queue Q     prints the queue's URL
-  s3_sqs.py upload --endpoint URL --bucket B DIR [--times N]
+  s3_sqs.py upload --endpoint URL --bucket B DIR [--times N] [--match TEXT]
   s3_sqs.py depth  --endpoint URL --queue Q                prints waiting and in flight
 """
 
@@ -48,7 +48,7 @@ def setup(options):
 def upload(options):
     s3 = client("s3", options.endpoint)
     folder = Path(options.folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and options.match in path.as_posix())
     for _ in range(options.times):
         for path in files:
             s3.put_object(Bucket=options.bucket, Key=object_key(folder, path), Body=path.read_bytes())
@@ -78,6 +78,7 @@ def main():
         if name == "upload":
             command.add_argument("folder")
             command.add_argument("--times", type=int, default=1)
+            command.add_argument("--match", default="", help="only files whose path contains this")
     options = parser.parse_args()
     options.run(options)
 
