@@ -11,7 +11,7 @@ use trailhouse_service::{
 use super::{
     rows::{Cells, write},
     session_options,
-    summary::{grouped, plural},
+    summary::{count, grouped, plural},
 };
 use crate::{
     args::{DetectCommand, Global, PackArgs},
@@ -240,8 +240,4 @@ fn run_exit(report: &RunReport, fail_on: Option<Severity>) -> Exit {
     } else {
         Exit::Query
     }
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

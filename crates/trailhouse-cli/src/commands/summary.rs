@@ -131,7 +131,8 @@ pub(super) fn rate(events: u64, elapsed_ms: u128) -> u64 {
     u64::try_from(per_second).unwrap_or(u64::MAX)
 }
 
-fn count(length: usize) -> u64 {
+/// Returns a length as a count.
+pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
