@@ -7,6 +7,7 @@
 
 mod action;
 mod budget;
+pub mod commit;
 mod deadline;
 mod input;
 pub mod invariants;
