@@ -7,8 +7,9 @@ use std::{
 
 use deltalake_core::kernel::Add;
 use tokio::sync::Mutex;
+use trailhouse_ingest::commit::{CommitEnd, CommitMachine, CommitStep, LedgerAnswer};
 use trailhouse_model::{
-    BatchId, Classify, CommitOutcome, ObjectId, ObjectRef, QuarantineEntry, TableVersion,
+    BatchId, Classify, CommitOutcome, ObjectRef, QuarantineEntry, TableVersion,
 };
 use trailhouse_runtime::{CommitObject, CommitRequest, LakeWriter, PortError};
 use trailhouse_source::ledger_partition;
@@ -78,54 +79,62 @@ impl EventWriter {
         Ok(asked.map(|(partition, object)| state.ledger.contains(partition, object.id())).collect())
     }
 
-    async fn commit_batch(&self, batch: &Batch) -> Result<CommitOutcome, LakeError> {
+    async fn commit_batch(&self, batch: &Batch) -> Result<CommitEnd, LakeError> {
         {
             let mut state = self.state.lock().await;
             state.renew().await?;
-            if let Some(outcome) = settled(&mut state, batch).await? {
-                return Ok(outcome);
+            let mut machine = CommitMachine::new(CONFLICTS_MAX);
+            machine.answered(ask(&mut state, batch).await?);
+            if let CommitStep::Ended(end) = machine.step() {
+                return Ok(end);
             }
         }
         let rejects: Vec<QuarantineEntry> =
             batch.objects.iter().flat_map(|object| object.rejects.iter().cloned()).collect();
         self.lake.put_quarantine(&rejects).await?;
         let adds = write_event_files(&self.log, &batch.objects).await?;
-        let outcome = self.commit_files(batch, &adds).await;
-        let named_by_the_log =
-            matches!(outcome, Ok(CommitOutcome::Committed { .. } | CommitOutcome::Unknown));
-        if !named_by_the_log {
+        let end = self.commit_files(batch, &adds).await;
+        if !end.as_ref().is_ok_and(CommitEnd::may_name_files) {
             discard_files(&self.log, &adds).await;
         }
-        outcome
+        end
     }
 
-    async fn commit_files(&self, batch: &Batch, adds: &[Add]) -> Result<CommitOutcome, LakeError> {
-        for attempt in 0..CONFLICTS_MAX {
-            // Held from the question to the ledger until the version is taken or lost: what was
-            // asked and what is written are then of one version.
-            let mut state = self.state.lock().await;
-            if let Some(outcome) = settled(&mut state, batch).await? {
-                return Ok(outcome);
-            }
-            let version = state.version.next();
-            match self.claim(version, batch, adds).await? {
-                Claim::Won => {
-                    let Payload { batch_id, objects, .. } = batch.payload.clone();
-                    state.advance(version, batch_id, objects);
-                    list_objects(&mut state).await;
-                    return Ok(CommitOutcome::Committed { version });
+    async fn commit_files(&self, batch: &Batch, adds: &[Add]) -> Result<CommitEnd, LakeError> {
+        let mut machine = CommitMachine::new(CONFLICTS_MAX);
+        let mut lost = None;
+        // Held from the question to the ledger until the version is taken or lost: what was asked
+        // and what is written are then of one version.
+        let mut state = self.state.lock().await;
+        loop {
+            match machine.step() {
+                CommitStep::Ask => machine.answered(ask(&mut state, batch).await?),
+                CommitStep::Claim { version } => {
+                    let claim = self.claim(version, batch, adds).await?;
+                    machine.claimed(claim.end());
+                    match claim {
+                        Claim::Won => note_commit(&mut state, version, batch).await,
+                        Claim::Lost(entry) => lost = Some(*entry),
+                        Claim::Unknown => {}
+                        Claim::Refused(error) => return Err(error),
+                    }
                 }
-                Claim::Lost(entry) => {
-                    state.apply(*entry).await?;
+                CommitStep::CatchUp => {
+                    if let Some(entry) = lost.take() {
+                        state.apply(entry).await?;
+                    }
                     state.roll_forward().await?;
+                    machine.caught_up();
                 }
-                Claim::Unknown => return Ok(CommitOutcome::Unknown),
-                Claim::Refused(error) => return Err(error),
+                CommitStep::Wait { attempt } => {
+                    drop(state);
+                    self.log.backoff.wait(&batch.payload.batch_id, attempt).await;
+                    state = self.state.lock().await;
+                    machine.waited();
+                }
+                CommitStep::Ended(end) => return Ok(end),
             }
-            drop(state);
-            self.log.backoff.wait(&batch.payload.batch_id, attempt).await;
         }
-        Err(LakeError::Contended { table: TableName::Events })
     }
 
     async fn claim(
@@ -153,27 +162,24 @@ impl EventWriter {
     }
 }
 
-/// Answers from the ledger where it knows that nothing is to be written.
-async fn settled(
-    state: &mut WriterState,
-    batch: &Batch,
-) -> Result<Option<CommitOutcome>, LakeError> {
+/// Asks the ledger, at the version that the state has come to, what of the batch is stored.
+async fn ask(state: &mut WriterState, batch: &Batch) -> Result<LedgerAnswer, LakeError> {
     state.load(&batch.partitions()).await?;
+    let version = state.version;
     let ledger = &mut state.ledger;
     let lines = batch.payload.objects.iter().zip(batch.objects.iter());
-    let stored: Vec<ObjectId> = lines
+    let stored = lines
         .filter(|(line, object)| ledger.contains(&line.partition, object.committed.id))
         .map(|(_, object)| object.committed.id)
         .collect();
-    if stored.is_empty() {
-        return Ok(None);
-    }
-    let all = stored.len() == batch.objects.len();
-    Ok(Some(match ledger.batch_version(&batch.payload.batch_id) {
-        // The same batch was sent before, and that commit landed.
-        Some(version) if all => CommitOutcome::Committed { version },
-        Some(_) | None => CommitOutcome::Superseded { objects: stored, version: state.version },
-    }))
+    let batch_version = ledger.batch_version(&batch.payload.batch_id);
+    Ok(LedgerAnswer { version, stored, objects: batch.objects.len(), batch_version })
+}
+
+async fn note_commit(state: &mut WriterState, version: TableVersion, batch: &Batch) {
+    let Payload { batch_id, objects, .. } = batch.payload.clone();
+    state.advance(version, batch_id, objects);
+    list_objects(state).await;
 }
 
 /// Brings the objects table up to the commits. Left out, it is done at the next commit or opening.
@@ -190,15 +196,21 @@ impl LakeWriter for EventWriter {
 
     async fn commit(&self, request: CommitRequest) -> CommitOutcome {
         let batch = Batch::new(request);
-        match self.commit_batch(&batch).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let disposition = error.disposition();
-                let error = error.into_port("commit batch").chain();
-                tracing::warn!(batch = batch.payload.batch_id, %error, "nothing was committed");
-                CommitOutcome::Failed { disposition }
+        let error = match self.commit_batch(&batch).await {
+            Ok(CommitEnd::Committed { version }) => return CommitOutcome::Committed { version },
+            Ok(CommitEnd::Superseded { objects, version }) => {
+                return CommitOutcome::Superseded { objects, version };
             }
-        }
+            Ok(CommitEnd::Unknown) => return CommitOutcome::Unknown,
+            Ok(CommitEnd::Contended | CommitEnd::Refused) => {
+                LakeError::Contended { table: TableName::Events }
+            }
+            Err(error) => error,
+        };
+        let disposition = error.disposition();
+        let error = error.into_port("commit batch").chain();
+        tracing::warn!(batch = batch.payload.batch_id, %error, "nothing was committed");
+        CommitOutcome::Failed { disposition }
     }
 
     async fn probe(&self, batch: &BatchId) -> Result<Option<TableVersion>, PortError> {

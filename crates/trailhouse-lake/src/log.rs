@@ -11,6 +11,7 @@ use deltalake_core::{
 use object_store::{ObjectStoreExt, path::Path};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use trailhouse_ingest::commit::{ClaimEnd, ClaimMachine, ClaimStep, PutAnswer, SlotContent};
 use trailhouse_model::TableVersion;
 use trailhouse_runtime::PortErrorKind;
 use uuid::Uuid;
@@ -60,6 +61,17 @@ pub(crate) enum Claim {
     Unknown,
     /// The store refused; nothing was written.
     Refused(LakeError),
+}
+
+impl Claim {
+    pub(crate) fn end(&self) -> ClaimEnd {
+        match self {
+            Self::Won => ClaimEnd::Won,
+            Self::Lost(_) => ClaimEnd::Lost,
+            Self::Unknown => ClaimEnd::Unknown,
+            Self::Refused(_) => ClaimEnd::Refused,
+        }
+    }
 }
 
 /// The log of one table.
@@ -165,27 +177,62 @@ impl TableLog {
         payload: &Payload,
         entry: &Bytes,
     ) -> Claim {
-        for attempt in 0..CLAIM_ATTEMPTS_MAX {
-            if attempt > 0 {
-                self.backoff.wait(&payload.batch_id, attempt).await;
-            }
-            let Err(error) = self.put(version, entry.clone()).await else {
-                return Claim::Won;
-            };
-            // Whatever the error says, only what stands in the log counts.
-            match self.entry(version).await {
-                Ok(Some(found)) if found.payload.as_ref() == Some(payload) => return Claim::Won,
-                Ok(Some(found)) => return Claim::Lost(Box::new(found)),
-                Ok(None) if is_refusal(&error) => return Claim::Refused(self.refused(error)),
-                Ok(None) => {
-                    tracing::debug!(table = %self.table, %version, %error, "retrying log entry");
+        let mut machine = ClaimMachine::new(CLAIM_ATTEMPTS_MAX);
+        let mut refusal = None;
+        let mut others = None;
+        loop {
+            match machine.step() {
+                ClaimStep::Put => match self.put(version, entry.clone()).await {
+                    Ok(()) => machine.put_ended(PutAnswer::Stored),
+                    Err(error) => {
+                        tracing::debug!(table = %self.table, %version, %error, "log entry was not taken");
+                        machine.put_ended(put_answer(&error));
+                        refusal = Some(error);
+                    }
+                },
+                ClaimStep::Read => {
+                    let (content, entry) = self.slot(version, payload).await;
+                    machine.slot_read(content);
+                    others = entry;
                 }
-                Err(unread) => {
-                    tracing::debug!(table = %self.table, %version, %error, %unread, "log is unreadable");
+                ClaimStep::Wait { attempt } => {
+                    self.backoff.wait(&payload.batch_id, attempt).await;
+                    machine.waited();
                 }
+                ClaimStep::Ended(end) => return self.ended(end, others, refusal),
             }
         }
-        Claim::Unknown
+    }
+
+    /// Looks at what a version holds; with the entry where it is not ours.
+    async fn slot(
+        &self,
+        version: TableVersion,
+        payload: &Payload,
+    ) -> (SlotContent, Option<LogEntry>) {
+        match self.entry(version).await {
+            Ok(Some(entry)) if entry.payload.as_ref() == Some(payload) => (SlotContent::Ours, None),
+            Ok(Some(entry)) => (SlotContent::Others, Some(entry)),
+            Ok(None) => (SlotContent::Nothing, None),
+            Err(error) => {
+                tracing::debug!(table = %self.table, %version, %error, "log is unreadable");
+                (SlotContent::Unreadable, None)
+            }
+        }
+    }
+
+    fn ended(
+        &self,
+        end: ClaimEnd,
+        others: Option<LogEntry>,
+        refusal: Option<TransactionError>,
+    ) -> Claim {
+        match (end, others, refusal) {
+            (ClaimEnd::Won, _, _) => Claim::Won,
+            (ClaimEnd::Lost, Some(entry), _) => Claim::Lost(Box::new(entry)),
+            (ClaimEnd::Refused, _, Some(error)) => Claim::Refused(self.refused(error)),
+            (ClaimEnd::Unknown | ClaimEnd::Lost | ClaimEnd::Refused, _, _) => Claim::Unknown,
+        }
     }
 
     async fn put(&self, version: TableVersion, entry: Bytes) -> Result<(), TransactionError> {
@@ -198,7 +245,16 @@ impl TableLog {
     }
 }
 
-fn is_refusal(error: &TransactionError) -> bool {
-    let TransactionError::ObjectStore { source } = error else { return false };
-    matches!(store_kind(source), PortErrorKind::Denied | PortErrorKind::Misconfigured)
+fn put_answer(error: &TransactionError) -> PutAnswer {
+    let TransactionError::ObjectStore { source } = error else { return PutAnswer::Unclear };
+    match store_kind(source) {
+        PortErrorKind::Denied | PortErrorKind::Misconfigured => PutAnswer::Refused,
+        PortErrorKind::NotFound
+        | PortErrorKind::Archived
+        | PortErrorKind::Throttled
+        | PortErrorKind::Unavailable
+        | PortErrorKind::TooLarge
+        | PortErrorKind::Corrupt
+        | PortErrorKind::Bug => PutAnswer::Unclear,
+    }
 }
