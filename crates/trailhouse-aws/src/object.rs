@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::{Client, operation::get_object::GetObjectOutput};
 use bytes::{Bytes, BytesMut};
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_model::ObjectRef;
 use trailhouse_runtime::{ObjectReader, PortError, PortErrorKind};
 
@@ -68,6 +69,7 @@ async fn collect(answer: GetObjectOutput, bytes_max: u64) -> Result<Bytes, Troub
             return Err(too_large(bytes_max));
         }
         whole.extend_from_slice(&chunk);
+        reach(Failpoint::MidDownload);
     }
     match announced {
         Some(announced) if announced != length_of(&whole) => {

@@ -8,6 +8,7 @@ use aws_sdk_sqs::{
     types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute},
 };
 use tracing::warn;
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_model::EventTime;
 use trailhouse_runtime::{
     AcknowledgeReport, MessageBody, NotificationQueue, PortError, PortErrorKind, QueueMessage,
@@ -89,7 +90,9 @@ impl SqsQueue {
         };
         let request =
             self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        match Box::pin(request.send()).await {
+        let answer = Box::pin(request.send()).await;
+        reach(Failpoint::MidDelete);
+        match answer {
             Ok(answer) => sort_out(receipts, &answer, report),
             Err(error) => {
                 let trouble = classify(&error);

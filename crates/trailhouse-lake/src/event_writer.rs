@@ -7,6 +7,7 @@ use std::{
 
 use deltalake_core::kernel::Add;
 use tokio::sync::Mutex;
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_ingest::commit::{CommitEnd, CommitMachine, CommitStep, LedgerAnswer};
 use trailhouse_model::{
     BatchId, Classify, CommitOutcome, ObjectRef, QuarantineEntry, TableVersion,
@@ -93,6 +94,7 @@ impl EventWriter {
             batch.objects.iter().flat_map(|object| object.rejects.iter().cloned()).collect();
         self.lake.put_quarantine(&rejects).await?;
         let adds = write_event_files(&self.log, &batch.objects).await?;
+        reach(Failpoint::AfterUpload);
         let end = self.commit_files(batch, &adds).await;
         if !end.as_ref().is_ok_and(CommitEnd::may_name_files) {
             discard_files(&self.log, &adds).await;
@@ -151,7 +153,10 @@ impl EventWriter {
         };
         let bytes =
             entry.to_bytes().map_err(LakeError::rows(TableName::Events, "write log entry"))?;
-        Ok(self.log.claim(version, &batch.payload, &bytes.into()).await)
+        reach(Failpoint::BeforeCommitPut);
+        let claim = self.log.claim(version, &batch.payload, &bytes.into()).await;
+        reach(Failpoint::AfterCommitPut);
+        Ok(claim)
     }
 
     async fn find_batch(&self, batch: &BatchId) -> Result<Option<TableVersion>, LakeError> {
@@ -179,6 +184,7 @@ async fn ask(state: &mut WriterState, batch: &Batch) -> Result<LedgerAnswer, Lak
 async fn note_commit(state: &mut WriterState, version: TableVersion, batch: &Batch) {
     let Payload { batch_id, objects, .. } = batch.payload.clone();
     state.advance(version, batch_id, objects);
+    reach(Failpoint::AfterCommit);
     list_objects(state).await;
 }
 

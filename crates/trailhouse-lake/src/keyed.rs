@@ -6,6 +6,7 @@ use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::take::take_record_batch;
 use deltalake_core::kernel::Add;
 use tokio::sync::Mutex;
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_model::{ObjectId, TableVersion};
 use uuid::Uuid;
 
@@ -168,7 +169,10 @@ impl KeyedTable {
     ) -> Result<Claim, LakeError> {
         let entry = NewEntry { payload, transaction: None, adds, now: clock::now() };
         let bytes = entry.to_bytes().map_err(LakeError::rows(self.log.table, "write log entry"))?;
-        Ok(self.log.claim(version, payload, &bytes.into()).await)
+        reach(Failpoint::BeforeQuarantinePut);
+        let claim = self.log.claim(version, payload, &bytes.into()).await;
+        reach(Failpoint::AfterQuarantinePut);
+        Ok(claim)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use deltalake_core::{DeltaTable, kernel::Add};
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_model::{EventTime, TableVersion};
 use url::Url;
 use uuid::Uuid;
@@ -53,6 +54,7 @@ impl Lake {
         let lake = Self::new(&store)?;
         for table in TableName::CREATION {
             create(lake.log(table)).await?;
+            reach(Failpoint::AfterTableCreated);
         }
         Ok(lake)
     }

@@ -3,6 +3,7 @@
 
 use arrow_array::RecordBatch;
 use deltalake_core::kernel::Add;
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_model::TableVersion;
 use uuid::Uuid;
 
@@ -65,6 +66,7 @@ impl Projection {
                 return Ok(());
             }
             let adds = self.write_rows(rows(self.covered)?).await?;
+            reach(Failpoint::MidProjection);
             match self.claim(&payload, &adds, up_to).await? {
                 Claim::Won => {
                     self.version = self.version.next();

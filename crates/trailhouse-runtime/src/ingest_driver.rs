@@ -11,6 +11,7 @@ mod tests;
 use std::{sync::Arc, time::Instant};
 
 use tokio::task::{JoinError, JoinSet};
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_ingest::{IngestMachine, IngestReport, Input, MachineStop, Ticket};
 
 use self::{
@@ -125,6 +126,7 @@ where
             Event::DrainRequested => {
                 is_draining = true;
                 driver.machine.handle(now(), Input::Drain);
+                reach(Failpoint::AtDrain);
             }
             Event::Timeout => driver.machine.handle_timeout(now()),
             Event::Done(done) => driver.take_in(done),

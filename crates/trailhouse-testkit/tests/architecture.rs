@@ -4,12 +4,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 /// Every crate, and all it may depend on outside its tests. `query` knows deltalake for its table
 /// provider only; the log belongs to `lake`.
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &["sha2", "thiserror"]),
+    ("failpoint", &[]),
     ("source", &["model", "percent-encoding", "serde_json", "thiserror"]),
     (
         "decode",
@@ -44,6 +45,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "runtime",
         &[
+            "failpoint",
             "model",
             "source",
             "decode",
@@ -60,6 +62,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "aws",
         &[
+            "failpoint",
             "model",
             "runtime",
             "aws-config",
@@ -79,6 +82,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "lake",
         &[
+            "failpoint",
             "model",
             "source",
             "decode",
@@ -167,7 +171,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "tracing-subscriber",
         ],
     ),
-    ("testkit", &[]),
+    ("testkit", &["serde_json"]),
 ];
 
 /// Crates of which two versions in one program break silently: their types do not fit together.
@@ -226,6 +230,28 @@ fn pure_crates_touch_no_clock_file_or_environment() {
             }
         }
     }
+}
+
+/// Cargo itself says with which features the program is built.
+#[test]
+fn failpoints_are_in_no_program_but_those_of_tests() {
+    let features_with = |edges: &str| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["tree", "--locked", "--offline", "--package", "trailhouse-cli", "--invert"])
+            .args(["trailhouse-failpoint", "--edges", edges])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let switched_on = r#"trailhouse-failpoint feature "failpoints""#;
+    assert!(features_with("features").contains(switched_on), "tests have them");
+    let plain = features_with("features,no-dev");
+    assert!(plain.contains("trailhouse-lake"), "{plain}");
+    assert!(!plain.contains(switched_on), "{plain}");
 }
 
 #[test]

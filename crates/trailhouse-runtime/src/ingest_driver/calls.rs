@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use trailhouse_decode::{ContentKind, DecodeContext, DecodedObject};
+use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_ingest::{
     Action, DecodeFailure, DecodedContent, DecodedFacts, Delivery, Failure, FetchFailure,
     FetchFailureKind, Input, MessageTicket, QuarantineSubject, QueueMessage, Stage, Ticket,
@@ -105,7 +106,9 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
             Action::Acknowledge { deliveries } => self.spawn(async move {
                 let receipts: Vec<_> =
                     deliveries.iter().map(|delivery| delivery.receipt.clone()).collect();
+                reach(Failpoint::BeforeDelete);
                 let report = queue.acknowledge(&receipts).await;
+                reach(Failpoint::AfterDelete);
                 Done::Acknowledged(deliveries, report)
             }),
             Action::ExtendVisibility { delivery, by } => self.spawn(async move {
@@ -192,7 +195,10 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
     /// Hands the answer to the machine and keeps what it carries.
     pub(super) fn take_in(&mut self, done: Done) {
         let input = match done {
-            Done::Received(Ok(messages)) => Input::Received { messages },
+            Done::Received(Ok(messages)) => {
+                reach(Failpoint::AfterReceive);
+                Input::Received { messages }
+            }
             Done::Received(Err(error)) => {
                 Input::ReceiveFailed { failure: self.failures.note(Stage::Receive, &error) }
             }
@@ -247,6 +253,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
             Ok(bytes) => {
                 let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 self.payloads.put_compressed(ticket, bytes);
+                reach(Failpoint::AfterFetch);
                 Ok(length)
             }
             Err(error) => {
@@ -265,6 +272,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
                 let facts = decoded_facts(&decoded);
                 let object = committed_object(object, decoded, &context);
                 self.payloads.put_decoded(ticket, object);
+                reach(Failpoint::AfterDecode);
                 Ok(Box::new(facts))
             }
             Err(error) => {
