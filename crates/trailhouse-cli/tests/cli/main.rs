@@ -6,6 +6,8 @@ mod corpora;
 mod demo;
 mod fixtures;
 mod ingest;
+#[cfg(unix)]
+mod kill;
 mod query;
 mod support;
 mod watch;

@@ -1,0 +1,160 @@
+//! What a lake holds, as this program and as another reader see it, and how it differs from what
+//! it must hold.
+
+use std::{collections::BTreeMap, fmt::Debug, path::Path};
+
+use serde_json::Value;
+
+use crate::support::{run_python, trailhouse};
+
+const EVENTS: &str = "SELECT e.event_id, o.bucket, o.key, e.source_row FROM events AS e \
+                      LEFT JOIN objects AS o ON o.object_id = e.source_object_id";
+const OBJECTS: &str = "SELECT bucket, key, events FROM objects";
+const QUARANTINE: &str = "SELECT reason, bucket, key, record_index FROM quarantine";
+const OTHER_READER: &str = include_str!("read_lake.py");
+
+/// A quarantine row, but for its time and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Refused {
+    pub(super) reason: String,
+    pub(super) bucket: String,
+    pub(super) key: String,
+    pub(super) record_index: Option<i64>,
+}
+
+/// An event id, the bucket and key of its object, its row in there.
+type Event = (String, String, String, i64);
+/// Bucket and key of an object, and the number of its events.
+type Object = (String, String, i64);
+
+/// The rows of a lake, each with how often it is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Contents {
+    events: BTreeMap<Event, u32>,
+    objects: BTreeMap<Object, u32>,
+    quarantine: BTreeMap<Refused, u32>,
+}
+
+impl Contents {
+    /// Reads a lake through the program.
+    pub(super) fn of_lake(lake: &Path) -> Self {
+        let lake = lake.to_str().unwrap();
+        let rows = |sql| {
+            trailhouse(&["--lake", lake, "--format", "ndjson", "query", sql]).expect_code(0).rows()
+        };
+        Self::of_rows(&rows(EVENTS), &rows(OBJECTS), &rows(QUARANTINE))
+    }
+
+    /// Reads a lake through the Python package `deltalake`.
+    pub(super) fn of_other_reader(python: &Path, lake: &Path) -> Self {
+        let output = run_python(python, &["-c", OTHER_READER, lake.to_str().unwrap()]);
+        let tables: Value = serde_json::from_str(&output).unwrap();
+        let rows = |table: &str| tables[table].as_array().unwrap().clone();
+        Self::of_rows(&rows("events"), &rows("objects"), &rows("quarantine"))
+    }
+
+    fn of_rows(events: &[Value], objects: &[Value], quarantine: &[Value]) -> Self {
+        let mut contents = Self::default();
+        for row in events {
+            let number = row["source_row"].as_i64().unwrap();
+            contents.add_event(
+                text(&row["event_id"]),
+                text(&row["bucket"]),
+                text(&row["key"]),
+                number,
+            );
+        }
+        for row in objects {
+            let events = row["events"].as_i64().unwrap();
+            contents.add_object(text(&row["bucket"]), text(&row["key"]), events);
+        }
+        for row in quarantine {
+            contents.add_refused(Refused {
+                reason: text(&row["reason"]).to_owned(),
+                bucket: text(&row["bucket"]).to_owned(),
+                key: text(&row["key"]).to_owned(),
+                record_index: row["record_index"].as_i64(),
+            });
+        }
+        contents
+    }
+
+    pub(super) fn add_event(&mut self, id: &str, bucket: &str, key: &str, row: i64) {
+        let event = (id.to_owned(), bucket.to_owned(), key.to_owned(), row);
+        *self.events.entry(event).or_default() += 1;
+    }
+
+    pub(super) fn add_object(&mut self, bucket: &str, key: &str, events: i64) {
+        *self.objects.entry((bucket.to_owned(), key.to_owned(), events)).or_default() += 1;
+    }
+
+    pub(super) fn add_refused(&mut self, refused: Refused) {
+        *self.quarantine.entry(refused).or_default() += 1;
+    }
+
+    pub(super) fn absorb(&mut self, other: &Self) {
+        absorb(&mut self.events, &other.events);
+        absorb(&mut self.objects, &other.objects);
+        absorb(&mut self.quarantine, &other.quarantine);
+    }
+
+    pub(super) fn events(&self) -> u32 {
+        self.events.values().sum()
+    }
+
+    /// Asserts that every row is there as often as in `expected`, and no other.
+    #[track_caller]
+    pub(super) fn assert_is(&self, expected: &Self, note: &str) {
+        let mut differences = Vec::new();
+        compare("event", &self.events, &expected.events, &mut differences);
+        compare("object", &self.objects, &expected.objects, &mut differences);
+        compare("quarantine row", &self.quarantine, &expected.quarantine, &mut differences);
+        let shown = &differences[..differences.len().min(20)];
+        assert!(differences.is_empty(), "{note}: {} differences: {shown:#?}", differences.len());
+    }
+}
+
+/// The key of an event whose object is not listed is null.
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("(none)")
+}
+
+fn absorb<K: Clone + Ord>(into: &mut BTreeMap<K, u32>, from: &BTreeMap<K, u32>) {
+    for (row, times) in from {
+        *into.entry(row.clone()).or_default() += times;
+    }
+}
+
+fn compare<K: Ord + Debug>(
+    what: &str,
+    found: &BTreeMap<K, u32>,
+    expected: &BTreeMap<K, u32>,
+    differences: &mut Vec<String>,
+) {
+    for row in found.keys().chain(expected.keys().filter(|row| !found.contains_key(row))) {
+        let times = |rows: &BTreeMap<K, u32>| rows.get(row).copied().unwrap_or(0);
+        let (there, wanted) = (times(found), times(expected));
+        if there < wanted {
+            differences.push(format!("lost: {what} {row:?} is there {there} of {wanted} times"));
+        } else if there > wanted {
+            differences
+                .push(format!("doubled: {what} {row:?} is there {there}, not {wanted} times"));
+        }
+    }
+}
+
+#[test]
+fn a_row_too_few_and_a_row_too_many_are_told() {
+    let expected = BTreeMap::from([("once", 1), ("gone", 1)]);
+    let found = BTreeMap::from([("once", 2), ("strange", 1)]);
+    let mut told = Vec::new();
+    compare("row", &found, &expected, &mut told);
+    assert_eq!(
+        told,
+        [
+            r#"doubled: row "once" is there 2, not 1 times"#,
+            r#"doubled: row "strange" is there 1, not 0 times"#,
+            r#"lost: row "gone" is there 0 of 1 times"#,
+        ]
+    );
+}
