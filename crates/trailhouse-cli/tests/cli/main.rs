@@ -8,6 +8,8 @@ mod fixtures;
 mod ingest;
 #[cfg(unix)]
 mod kill;
+#[cfg(target_os = "linux")]
+mod memory;
 mod query;
 mod support;
 mod watch;

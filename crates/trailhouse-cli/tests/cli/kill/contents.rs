@@ -98,6 +98,25 @@ impl Contents {
         absorb(&mut self.quarantine, &other.quarantine);
     }
 
+    /// The same rows with every object in another bucket, the key behind a prefix.
+    pub(super) fn moved_to(&self, new_bucket: &str, prefix: &str) -> Self {
+        let mut moved = Self::default();
+        let place = |key: &str| (new_bucket.to_owned(), format!("{prefix}{key}"));
+        for ((id, _, key, row), times) in &self.events {
+            let (bucket, key) = place(key);
+            moved.events.insert((id.clone(), bucket, key, *row), *times);
+        }
+        for ((_, key, events), times) in &self.objects {
+            let (bucket, key) = place(key);
+            moved.objects.insert((bucket, key, *events), *times);
+        }
+        for (refused, times) in &self.quarantine {
+            let (bucket, key) = place(&refused.key);
+            moved.quarantine.insert(Refused { bucket, key, ..refused.clone() }, *times);
+        }
+        moved
+    }
+
     pub(super) fn events(&self) -> u32 {
         self.events.values().sum()
     }

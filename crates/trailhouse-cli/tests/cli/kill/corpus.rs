@@ -1,15 +1,14 @@
 //! Sources of every kind with the lake that they must become, worked out without the program.
 
-use std::io::Write;
+use std::{fs, io::Write, path::Path};
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, GzBuilder};
 use serde_json::{Value, json};
 use trailhouse_testkit::Random;
 
 use super::contents::{Contents, Refused};
-use crate::support::small_event;
+use crate::{support::small_event, watch::BUCKET};
 
-pub(super) const BUCKET: &str = "example-trail";
 pub(super) const QUEUE: &str = "trail";
 
 /// Events of an object whose body comes in many pieces.
@@ -75,6 +74,15 @@ impl Corpus {
         Self::new(random, name, &kinds)
     }
 
+    /// Writes the objects as files below a folder.
+    pub(super) fn write_to(&self, folder: &Path) {
+        for (key, body) in &self.objects {
+            let path = folder.join(key);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, body).unwrap();
+        }
+    }
+
     fn new(random: &mut Random, name: &str, kinds: &[Kind]) -> Self {
         let mut corpus =
             Self { objects: Vec::new(), notices: Vec::new(), expected: Contents::default() };
@@ -115,13 +123,13 @@ impl Corpus {
             }
             Kind::Corrupt => {
                 self.refuse("corrupt", key, None);
-                let body = gzip(&records_text(&events(few)));
+                let body = gzip(key, records_text(&events(few)).as_bytes());
                 body[..body.len() / 2].to_vec()
             }
             Kind::Missing => return self.refuse("missing", key, None),
         };
         let is_compressed = !matches!(kind, Kind::Large | Kind::Corrupt);
-        let body = if is_compressed { gzip(std::str::from_utf8(&body).unwrap()) } else { body };
+        let body = if is_compressed { gzip(key, &body) } else { body };
         self.objects.push((key.to_owned(), body));
     }
 
@@ -165,9 +173,10 @@ fn records_text(records: &[String]) -> String {
     format!("{{\"Records\":[{}]}}", records.join(","))
 }
 
-fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes()).unwrap();
+/// The name in the head makes the bytes unlike those of any other object.
+fn gzip(name: &str, text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().filename(name).write(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
 }
 

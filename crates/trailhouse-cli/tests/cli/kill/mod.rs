@@ -6,6 +6,8 @@
 mod contents;
 mod corpus;
 mod fleet;
+mod folder;
+mod moto;
 mod storm;
 
 use std::{env, os::unix::process::ExitStatusExt};

@@ -7,9 +7,10 @@ use trailhouse_testkit::{CloudStandIn, FaultMenu, Random, stand_in::Depth};
 
 use super::{
     contents::Contents,
-    corpus::{BUCKET, Corpus, expect_unknown},
+    corpus::{Corpus, expect_unknown},
     fleet::{Fate, Fleet, Tally},
 };
+use crate::watch::BUCKET;
 
 const ROUNDS_MAX: u64 = 8;
 const OBJECTS_PER_ROUND: usize = 8;
