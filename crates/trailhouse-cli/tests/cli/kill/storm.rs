@@ -13,6 +13,10 @@ use super::{
 use crate::watch::BUCKET;
 
 const ROUNDS_MAX: u64 = 8;
+/// One seed in so many goes on until tables are due for a checkpoint, which dying and living
+/// processes then write beside one another's commits.
+const LONG_SEEDS: u64 = 10;
+const ROUNDS_LONG: u64 = 80;
 const OBJECTS_PER_ROUND: usize = 8;
 /// How often one message may be sent.
 const COPIES_MAX: u64 = 5;
@@ -27,9 +31,13 @@ pub(super) struct Record {
     pub(super) seeds: u64,
     pub(super) objects: u64,
     pub(super) events: u64,
+    /// Notices, each counted once, however often it was sent.
+    pub(super) notices: u64,
     pub(super) messages: u64,
     pub(super) deliveries: u64,
     pub(super) faults: u64,
+    /// Tables with a checkpoint at the end.
+    pub(super) checkpoints: u64,
 }
 
 impl Record {
@@ -38,9 +46,11 @@ impl Record {
         self.seeds += other.seeds;
         self.objects += other.objects;
         self.events += other.events;
+        self.notices += other.notices;
         self.messages += other.messages;
         self.deliveries += other.deliveries;
         self.faults += other.faults;
+        self.checkpoints += other.checkpoints;
     }
 }
 
@@ -51,6 +61,7 @@ pub(super) struct Scene {
     pub(super) folder: TempDir,
     pub(super) expected: Contents,
     objects: u64,
+    notices: u64,
 }
 
 impl Scene {
@@ -61,6 +72,7 @@ impl Scene {
             folder: tempfile::tempdir().unwrap(),
             expected: Contents::default(),
             objects: 0,
+            notices: 0,
         }
     }
 
@@ -70,6 +82,7 @@ impl Scene {
             self.cloud.put_object(BUCKET, key, body);
         }
         self.objects += u64::try_from(corpus.objects.len()).unwrap();
+        self.notices += u64::try_from(corpus.notices.len()).unwrap();
         self.expected.absorb(&corpus.expected);
         corpus.notices
     }
@@ -77,6 +90,7 @@ impl Scene {
     pub(super) fn send_unknown(&mut self) {
         let id = self.cloud.send("this is no notification");
         expect_unknown(&mut self.expected, id);
+        self.notices += 1;
     }
 
     /// Lets one process take what is left, and compares the lake with what it must hold.
@@ -92,16 +106,21 @@ impl Scene {
         Contents::of_lake(&fleet.lake()).assert_is(&self.expected, note);
     }
 
-    pub(super) fn record(&self, tally: Tally) -> Record {
+    pub(super) fn record(&self, fleet: &Fleet) -> Record {
         let counts = self.cloud.counts();
+        let hint = |table: &str| fleet.lake().join(table).join("_delta_log/_last_checkpoint");
+        let tables = ["events", "objects", "quarantine"];
+        let checkpoints = tables.iter().filter(|table| hint(table).exists()).count();
         Record {
-            tally,
+            tally: fleet.tally.clone(),
             seeds: 1,
             objects: self.objects,
             events: self.expected.events().into(),
+            notices: self.notices,
             messages: counts.messages,
             deliveries: counts.deliveries,
             faults: counts.faults,
+            checkpoints: u64::try_from(checkpoints).unwrap(),
         }
     }
 }
@@ -115,7 +134,9 @@ pub(super) fn run_seed(seed: u64) -> Record {
         if scene.random.per_mille(500) { FaultMenu::stormy() } else { FaultMenu::default() };
     scene.cloud.set_faults(faults);
     let mut unsent = Vec::new();
-    for round in 0..scene.random.between(3, ROUNDS_MAX) {
+    let is_long = seed.is_multiple_of(LONG_SEEDS);
+    let rounds = if is_long { ROUNDS_LONG } else { scene.random.between(3, ROUNDS_MAX) };
+    for round in 0..rounds {
         let name = format!("seed{seed}-round{round}");
         let corpus = Corpus::mixed(&mut scene.random, &name, OBJECTS_PER_ROUND);
         for notice in scene.put(corpus) {
@@ -140,7 +161,7 @@ pub(super) fn run_seed(seed: u64) -> Record {
         scene.cloud.send(&notice);
     }
     scene.settle(&mut fleet, &replay(seed));
-    scene.record(fleet.tally)
+    scene.record(&fleet)
 }
 
 /// Says how to run a seed again.
