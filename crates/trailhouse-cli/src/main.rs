@@ -7,7 +7,7 @@ mod commands;
 mod exit;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, thread};
 
 use clap::Parser;
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     terminal.start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(blocking_threads())
         .thread_stack_size(WORKER_STACK_BYTES)
         .build();
     let runtime = match runtime {
@@ -41,4 +42,10 @@ fn main() -> ExitCode {
     // Blocking reads of standard input or slow stores must not hold up the end.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// Returns how many threads may wait for files and encode rows. The allocator keeps freed memory
+/// for each thread, so more threads than there is work for only hold memory.
+fn blocking_threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from) + 2
 }
