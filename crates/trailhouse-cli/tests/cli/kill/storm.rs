@@ -166,5 +166,5 @@ pub(super) fn run_seed(seed: u64) -> Record {
 
 /// Says how to run a seed again.
 pub(super) fn replay(seed: u64) -> String {
-    format!("TRAILHOUSE_KILL_SEED={seed} scripts/test kill::seeds")
+    format!("TRAILHOUSE_KILL_SEED={seed} scripts/test kill::seeds --no-capture")
 }
