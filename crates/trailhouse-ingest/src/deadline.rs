@@ -20,6 +20,8 @@ pub(crate) enum Wake {
     Commit,
     /// The oldest decoded object has waited long enough for company.
     Linger,
+    /// The drain has waited long enough for receives in flight.
+    ReceiveDrain,
     /// The drain has taken long enough.
     Drain,
     /// An object may be fetched again.

@@ -52,6 +52,10 @@ pub struct IngestLimits {
     pub acknowledges_in_flight_max: u32,
     /// Entries of one write to quarantine.
     pub quarantine_entries_max: u32,
+    /// How long a drain waits for receives in flight, whose messages it gives back: longer than a
+    /// receive takes, since a queue may still hand messages to whoever stopped listening. Without
+    /// leases nothing is lost with them, and it does not wait.
+    pub receive_drain_max: Duration,
     /// How long a drain may take before unfinished work is dropped.
     pub drain_max: Duration,
 }
@@ -81,6 +85,7 @@ impl Default for IngestLimits {
             acknowledge_failures_max: 3,
             acknowledges_in_flight_max: 4,
             quarantine_entries_max: 100,
+            receive_drain_max: Duration::from_secs(7),
             drain_max: Duration::from_secs(25),
         }
     }

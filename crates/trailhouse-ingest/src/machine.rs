@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use trailhouse_model::Disposition;
+use trailhouse_model::{Disposition, EventTime};
 
 use self::{committing::CommitFlight, quarantining::Penned};
 use crate::{
@@ -132,6 +132,8 @@ impl IngestMachine {
             match wake {
                 // What these held back is started by `advance`.
                 Wake::Receive | Wake::LookUp | Wake::Quarantine | Wake::Linger => {}
+                // The receives that it waited for no longer count.
+                Wake::ReceiveDrain => {}
                 Wake::Commit => self.resume_commit(),
                 Wake::Drain => self.is_halted = true,
                 Wake::Object(ticket) => self.retry_fetch(ticket),
@@ -161,7 +163,7 @@ impl IngestMachine {
             && self.quarantine_in_flight.is_none()
             && self.releasing.is_empty()
             && self.actions.is_empty();
-        self.is_halted || (self.is_closing() && is_idle)
+        self.is_halted || (self.is_closing() && !self.awaits_receives() && is_idle)
     }
 
     /// Returns why the machine stopped early, if it did. It may still be finishing what it holds.
@@ -174,9 +176,19 @@ impl IngestMachine {
         &self.report
     }
 
+    /// Returns when the oldest message in work was put into the queue, where the queue says so.
+    pub fn oldest_sent_at(&self) -> Option<EventTime> {
+        self.messages.iter().filter_map(|(_, work)| work.sent_at).min()
+    }
+
     /// Says whether no further message will come.
     fn is_closing(&self) -> bool {
         self.is_draining || (self.is_exhausted() && self.receives_in_flight == 0)
+    }
+
+    /// Says whether a drain still expects messages, to give them back.
+    fn awaits_receives(&self) -> bool {
+        self.receives_in_flight > 0 && self.deadlines.waits_for(Wake::ReceiveDrain)
     }
 
     fn is_exhausted(&self) -> bool {
@@ -208,6 +220,9 @@ impl IngestMachine {
         }
         self.is_draining = true;
         self.deadlines.set(Wake::Drain, now + self.limits.drain_max);
+        if self.limits.visibility.is_some() {
+            self.deadlines.set(Wake::ReceiveDrain, now + self.limits.receive_drain_max);
+        }
         let unfinished = [
             ObjectStage::Queued,
             ObjectStage::LookingUp,

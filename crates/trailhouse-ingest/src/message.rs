@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use trailhouse_model::EventTime;
+
 use crate::{
     action::Delivery,
     queue::ReceiptHandle,
@@ -37,6 +39,8 @@ pub(crate) struct Unreadable {
 #[derive(Debug)]
 pub(crate) struct MessageWork {
     pub(crate) receipt: ReceiptHandle,
+    /// When it was put into the queue.
+    pub(crate) sent_at: Option<EventTime>,
     pub(crate) stage: MessageStage,
     /// Objects of it that are not settled.
     pub(crate) open: BTreeSet<Ticket>,
@@ -66,11 +70,16 @@ impl MessageTable {
         self.works.is_empty()
     }
 
-    pub(crate) fn insert(&mut self, receipt: ReceiptHandle) -> MessageTicket {
+    pub(crate) fn insert(
+        &mut self,
+        receipt: ReceiptHandle,
+        sent_at: Option<EventTime>,
+    ) -> MessageTicket {
         let message = self.next;
         self.next = message.next();
         let work = MessageWork {
             receipt,
+            sent_at,
             stage: MessageStage::Working,
             open: BTreeSet::new(),
             has_failed: false,

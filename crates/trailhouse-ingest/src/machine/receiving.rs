@@ -83,8 +83,8 @@ impl IngestMachine {
 
     fn take_in(&mut self, now: Instant, message: QueueMessage) {
         self.report.messages += 1;
-        let QueueMessage { id, receipt, body, .. } = message;
-        let ticket = self.messages.insert(receipt);
+        let QueueMessage { id, receipt, body, receive_count: _, sent_at } = message;
+        let ticket = self.messages.insert(receipt, sent_at);
         if self.is_draining {
             self.release(ticket);
             return;

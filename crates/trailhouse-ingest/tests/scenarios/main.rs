@@ -3,6 +3,8 @@
 // Only code that is marked as test code may unwrap.
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
+mod drains;
 
 use std::time::Duration;
 
