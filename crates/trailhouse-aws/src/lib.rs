@@ -15,4 +15,4 @@ pub use address::{QueueAddress, QueueAddressError, S3Url, S3UrlError};
 pub use client::{AwsClients, AwsOptions};
 pub use listing::S3Listing;
 pub use object::S3Reader;
-pub use queue::SqsQueue;
+pub use queue::{QueueDepth, SqsQueue};

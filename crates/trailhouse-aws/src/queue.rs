@@ -5,7 +5,10 @@ use std::time::Duration;
 use aws_sdk_sqs::{
     Client,
     operation::delete_message_batch::DeleteMessageBatchOutput,
-    types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute},
+    types::{
+        DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
+        QueueAttributeName as Count,
+    },
 };
 use tracing::warn;
 use trailhouse_failpoint::{Failpoint, reach};
@@ -25,6 +28,17 @@ use crate::{
 const BATCH_MAX: usize = 10;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
+
+/// How many messages a queue holds. SQS counts approximately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// May be received.
+    pub waiting: u64,
+    /// Received and not yet deleted or visible again.
+    pub in_flight: u64,
+    /// Not to be received yet.
+    pub delayed: u64,
+}
 
 /// One SQS queue.
 #[derive(Debug, Clone)]
@@ -57,6 +71,28 @@ impl SqsQueue {
             QueueAddress::Arn { account, name, .. } => resolve(&client, account, name).await?,
         };
         Ok(Self { client, url, name: address.name().to_owned(), wait })
+    }
+
+    /// Asks how many messages there are.
+    pub async fn depth(&self) -> Result<QueueDepth, PortError> {
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(Count::ApproximateNumberOfMessages)
+            .attribute_names(Count::ApproximateNumberOfMessagesNotVisible)
+            .attribute_names(Count::ApproximateNumberOfMessagesDelayed);
+        let answer = match Box::pin(request.send()).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.failed(classify(&error), "ask for the queue's depth")),
+        };
+        let counts = answer.attributes.unwrap_or_default();
+        let count = |name| counts.get(&name).and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(QueueDepth {
+            waiting: count(Count::ApproximateNumberOfMessages),
+            in_flight: count(Count::ApproximateNumberOfMessagesNotVisible),
+            delayed: count(Count::ApproximateNumberOfMessagesDelayed),
+        })
     }
 
     fn failed(&self, trouble: Trouble, action: &'static str) -> PortError {
