@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trailhouse_model::Severity;
 use trailhouse_query::Format;
+use trailhouse_service::LoopbackAddress;
 
 /// CloudTrail logs into a Delta lake that you query with SQL and that detections watch.
 #[derive(Debug, Parser)]
@@ -131,6 +132,12 @@ pub(crate) struct WatchArgs {
     /// Commit at the latest after so many seconds
     #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub(crate) commit_interval: u32,
+    /// Finish or give back what is held within so many seconds once told to stop
+    #[arg(long, default_value_t = 25, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub(crate) drain_timeout: u32,
+    /// Serve /metrics, /livez, /readyz and /statusz here: a loopback address and a port, 0 for a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<LoopbackAddress>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,6 +23,8 @@ use crate::ports::{
 pub struct MemoryQueue {
     state: Mutex<QueueState>,
     long_poll: Duration,
+    /// How long after the messages were taken a receive answers.
+    answer_delay: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +48,11 @@ impl MemoryQueue {
     /// Makes a queue whose empty receives wait so long.
     pub fn with_long_poll(long_poll: Duration) -> Self {
         Self { long_poll, ..Self::default() }
+    }
+
+    /// Makes a queue whose receives answer so long after they took the messages.
+    pub fn with_slow_answers(answer_delay: Duration) -> Self {
+        Self { answer_delay, ..Self::default() }
     }
 
     /// Puts a message in and returns its id.
@@ -123,6 +130,7 @@ impl NotificationQueue for MemoryQueue {
         if messages.is_empty() {
             tokio::time::sleep(self.long_poll).await;
         }
+        tokio::time::sleep(self.answer_delay).await;
         Ok(messages)
     }
 

@@ -5,25 +5,33 @@
 
 mod calls;
 mod payloads;
+mod telling;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::task::{JoinError, JoinSet};
 use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_ingest::{IngestMachine, IngestReport, Input, MachineStop, Ticket};
 
 use self::{
-    calls::{Done, Failures},
+    calls::{Failures, Finished},
     payloads::Payloads,
 };
 use crate::{
     clock::Clock,
     decode_pool::DecodePool,
     drain::Drain,
+    observer::{IngestObserver, Quarantined, StoredObject},
     ports::{LakeWriter, NotificationQueue, ObjectReader, PortErrorKind},
 };
+
+/// The longest time between two turns of the loop; whoever watches it knows by it that it lives.
+const TURN_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// What an ingest needs of the outside.
 pub struct IngestPorts<Q, O, L> {
@@ -90,13 +98,13 @@ pub enum DriveError {
 
 /// Drives the machine until it is finished, stopped or aborted, and returns what was done.
 ///
-/// `observer` is called after every input with the report so far; it must be quick. Dropping the
-/// future is safe and leaves messages leased until their time is over.
+/// `observer` hears of everything as it happens. Dropping the future is safe and leaves messages
+/// leased until their time is over.
 pub async fn drive_ingest<Q, O, L>(
     machine: IngestMachine,
     ports: IngestPorts<Q, O, L>,
     drain: Drain,
-    observer: impl Fn(&IngestReport),
+    observer: &dyn IngestObserver,
 ) -> Result<IngestReport, DriveError>
 where
     Q: NotificationQueue,
@@ -109,11 +117,14 @@ where
         tasks: JoinSet::new(),
         payloads: Payloads::default(),
         failures: Failures::default(),
+        observer,
+        in_commit: Vec::new(),
+        in_quarantine: Vec::new(),
     };
     let mut is_draining = false;
     loop {
         driver.perform_actions()?;
-        observer(driver.machine.report());
+        driver.tell_turn(is_draining);
         if driver.machine.is_finished() {
             return driver.finish();
         }
@@ -129,7 +140,11 @@ where
                 reach(Failpoint::AtDrain);
             }
             Event::Timeout => driver.machine.handle_timeout(now()),
-            Event::Done(done) => driver.take_in(done),
+            Event::Done(finished) => {
+                driver.tell(finished.took, &finished.done);
+                driver.take_in(finished.done);
+            }
+            Event::Idle => {}
         }
     }
 }
@@ -139,18 +154,25 @@ enum Event {
     Aborted,
     DrainRequested,
     Timeout,
-    Done(Done),
+    Done(Finished),
+    /// Nothing, for so long that it is time to show that the loop turns.
+    Idle,
 }
 
-struct Driver<Q, O, L> {
+struct Driver<'observer, Q, O, L> {
     machine: IngestMachine,
     ports: IngestPorts<Q, O, L>,
-    tasks: JoinSet<Done>,
+    tasks: JoinSet<Finished>,
     payloads: Payloads,
     failures: Failures,
+    observer: &'observer dyn IngestObserver,
+    /// The objects of the commit in flight; there is one at a time.
+    in_commit: Vec<StoredObject>,
+    /// What the write to quarantine in flight carries; there is one at a time.
+    in_quarantine: Vec<Quarantined>,
 }
 
-impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
+impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
     /// Waits for whatever comes first. Deadlines go before results, so that a flood of results
     /// never keeps a lease from being extended.
     async fn next_event(&mut self, drain: &Drain, is_draining: bool) -> Result<Event, DriveError> {
@@ -164,9 +186,10 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
             () = drain.requested(), if !is_draining => Event::DrainRequested,
             () = sleep_until(deadline), if deadline.is_some() => Event::Timeout,
             Some(joined) = self.tasks.join_next() => match joined {
-                Ok(done) => Event::Done(done),
+                Ok(finished) => Event::Done(finished),
                 Err(source) => return Err(DriveError::Panicked { source }),
             },
+            () = tokio::time::sleep(TURN_INTERVAL_MAX) => Event::Idle,
         };
         Ok(event)
     }

@@ -7,6 +7,7 @@ pub mod drain;
 #[cfg(any(test, feature = "testing"))]
 pub mod fakes;
 pub mod ingest_driver;
+pub mod observer;
 pub mod ports;
 
 pub use clock::{Clock, FixedClock, SystemClock};
@@ -14,6 +15,7 @@ pub use commit_object::{committed_object, decode_context};
 pub use decode_pool::{DecodePool, PoolDecodeError};
 pub use drain::{Drain, StopSignal, install_signal_drain};
 pub use ingest_driver::{DriveError, IngestPorts, drive_ingest};
+pub use observer::{IngestObserver, PortCall, Quarantined, StoredObject, Turn, Unobserved};
 pub use ports::{
     AcknowledgeReport, BoxError, CommitObject, CommitRequest, LakeWriter, MessageBody,
     NotificationQueue, ObjectReader, PortError, PortErrorKind, QueueMessage, ReceiptHandle,

@@ -69,12 +69,13 @@ pub async fn demo(
         until: WatchUntil::Empty,
         visibility: Duration::from_secs(300),
         commit_interval: Duration::from_secs(10),
+        drain_timeout: Duration::from_secs(25),
     };
     let objects = u64::try_from(sample.objects.len()).unwrap_or(u64::MAX);
     let observe = |progress: Progress<'_>| {
         observer(Progress { report: progress.report, objects_planned: Some(objects) });
     };
-    let ingest = watch(&settings, &watch_settings, drain, observe).await?;
+    let ingest = watch(&settings, &watch_settings, None, drain, observe).await?;
     let pack = load_pack(None)?;
     let session = SessionOptions::default();
     let options = RunOptions { range: RunRange::All, matching: None, session };

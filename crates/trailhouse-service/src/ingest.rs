@@ -13,7 +13,8 @@ use trailhouse_ingest::{IngestLimits, IngestMachine, IngestReport};
 use trailhouse_lake::{EventWriter, Lake, TableName};
 use trailhouse_local::{SourceLimits, plan};
 use trailhouse_runtime::{
-    DecodePool, Drain, IngestPorts, NotificationQueue, ObjectReader, SystemClock, drive_ingest,
+    DecodePool, Drain, IngestObserver, IngestPorts, NotificationQueue, ObjectReader, SystemClock,
+    Turn, drive_ingest,
 };
 use uuid::Uuid;
 
@@ -79,18 +80,31 @@ pub async fn ingest(
     let mut total = IngestReport::default();
     if planned.objects > 0 {
         let (listing, reader) = planned.into_ports();
-        let observe = |report: &IngestReport| observer(Progress { report, objects_planned });
-        total = station.drive(IngestLimits::finite(), listing, reader, drain, observe).await?;
+        let shown = Shown { progress: &observer, objects_planned };
+        total = station.drive(IngestLimits::finite(), listing, reader, drain, &shown).await?;
     }
     if !prefixes.is_empty() && !drain.is_requested() {
         let clients = AwsClients::load(&settings.aws).await;
         let listing = S3Listing::new(&clients, prefixes);
         let reader = S3Reader::new(&clients);
-        let observe = |report: &IngestReport| observer(Progress { report, objects_planned: None });
-        let report = station.drive(IngestLimits::finite(), listing, reader, drain, observe).await?;
+        let shown = Shown { progress: &observer, objects_planned: None };
+        let report = station.drive(IngestLimits::finite(), listing, reader, drain, &shown).await?;
         total.absorb(report);
     }
     station.finish(total, other_files).await
+}
+
+/// Shows the progress at every turn.
+struct Shown<'observer, F> {
+    progress: &'observer F,
+    objects_planned: Option<u64>,
+}
+
+impl<F: Fn(Progress<'_>)> IngestObserver for Shown<'_, F> {
+    fn turned(&self, turn: Turn<'_>) {
+        let objects_planned = self.objects_planned;
+        (self.progress)(Progress { report: turn.report, objects_planned });
+    }
 }
 
 fn parse_prefixes(sources: &[&String]) -> Result<Vec<S3Url>, ServiceError> {
@@ -138,7 +152,7 @@ impl Station {
         queue: Q,
         objects: O,
         drain: &Drain,
-        observer: impl Fn(&IngestReport),
+        observer: &dyn IngestObserver,
     ) -> Result<IngestReport, ServiceError>
     where
         Q: NotificationQueue,

@@ -9,6 +9,7 @@ pub mod quarantine;
 mod query;
 mod repeats;
 mod status;
+mod telemetry;
 mod watch;
 
 pub use demo::{DemoReport, demo};
@@ -17,6 +18,7 @@ pub use ingest::{IngestSettings, IngestSummary, Progress, ingest};
 pub use packs::{load_pack, read_pack};
 pub use query::{query, query_error};
 pub use status::{FRESHNESS_SQL, LakeStatus, status};
+pub use telemetry::{LoopbackAddress, LoopbackAddressError, StatusServer};
 pub use trailhouse_aws::AwsOptions;
 pub use trailhouse_ingest::IngestReport;
 pub use trailhouse_runtime::{Drain, StopSignal, error_chain, install_signal_drain};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use trailhouse_service::{
-    FailureKind, Progress, ServiceError, WatchSettings, WatchSource, WatchUntil, watch,
+    FailureKind, Progress, ServiceError, StatusServer, WatchSettings, WatchSource, WatchUntil,
+    watch,
 };
 
 use super::{
@@ -26,18 +27,23 @@ pub(super) async fn run(
         until: if arguments.once { WatchUntil::Empty } else { WatchUntil::Stopped },
         visibility: Duration::from_secs(arguments.visibility_timeout.into()),
         commit_interval: Duration::from_secs(arguments.commit_interval.into()),
+        drain_timeout: Duration::from_secs(arguments.drain_timeout.into()),
+    };
+    let server = match arguments.metrics {
+        Some(address) => Some(StatusServer::bind(address).await?),
+        None => None,
     };
     let drain = signal_drain()?;
     if settings.until == WatchUntil::Stopped {
-        terminal.say(&format!(
-            "Watching {} into {}; stop with Ctrl-C",
-            named(&settings.source),
-            global.lake
-        ));
+        terminal
+            .say(&format!("Watching {} into {}; stop with Ctrl-C", settings.source, global.lake));
+    }
+    if let Some(server) = &server {
+        terminal.say(&format!("Metrics at http://{}/metrics", server.address()));
     }
     let bar = terminal.progress_bar(None);
     let observe = |progress: Progress<'_>| show(&bar, progress);
-    let ended = Box::pin(watch(&ingest_settings(global), &settings, &drain, observe)).await;
+    let ended = Box::pin(watch(&ingest_settings(global), &settings, server, &drain, observe)).await;
     bar.finish_and_clear();
     match ended {
         Ok(summary) => Ok(tell(&summary, terminal)),
@@ -53,12 +59,5 @@ fn source(arguments: &WatchArgs) -> Result<WatchSource, ServiceError> {
         (None, None) => {
             Err(ServiceError::new(FailureKind::Usage, "name a folder, or a queue with --queue-url"))
         }
-    }
-}
-
-fn named(source: &WatchSource) -> String {
-    match source {
-        WatchSource::Queue(queue) => queue.clone(),
-        WatchSource::Folder(folder) => folder.display().to_string(),
     }
 }

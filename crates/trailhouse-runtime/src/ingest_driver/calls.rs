@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use super::{DriveError, Driver, now};
 use crate::{
     commit_object::{committed_object, decode_context},
     decode_pool::PoolDecodeError,
+    observer::Quarantined,
     ports::{
         AcknowledgeReport, CommitRequest, LakeWriter, NotificationQueue, ObjectReader, PortError,
         PortErrorKind, error_chain,
@@ -41,13 +43,19 @@ pub(super) enum Done {
     Released(MessageTicket, Result<(), PortError>),
 }
 
+/// A port call that ended.
+pub(super) struct Finished {
+    pub(super) took: Duration,
+    pub(super) done: Done,
+}
+
 /// A decode with what it was made of.
 pub(super) struct DecodeDone {
     ticket: Ticket,
     object: ObjectRef,
     context: DecodeContext,
     compressed: Bytes,
-    outcome: Result<DecodedObject, PoolDecodeError>,
+    pub(super) outcome: Result<DecodedObject, PoolDecodeError>,
 }
 
 /// The last kind of trouble at each stage that can stop the machine.
@@ -65,7 +73,7 @@ impl Failures {
     }
 }
 
-impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
+impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
     pub(super) fn perform_actions(&mut self) -> Result<(), DriveError> {
         while let Some(action) = self.machine.poll_action() {
             self.perform(action)?;
@@ -96,6 +104,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
             Action::Decode { ticket, object } => self.decode(ticket, object)?,
             Action::Quarantine { subjects } => {
                 let entries = self.quarantine_entries(subjects);
+                self.in_quarantine = entries.iter().map(Quarantined::from).collect();
                 self.spawn(async move { Done::Quarantined(lake.quarantine(entries).await) });
             }
             Action::Commit { batch, tickets } => self.commit(batch, &tickets)?,
@@ -129,7 +138,11 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
     }
 
     fn spawn(&mut self, call: impl Future<Output = Done> + Send + 'static) {
-        self.tasks.spawn(call);
+        self.tasks.spawn(async move {
+            let started = now();
+            let done = call.await;
+            Finished { took: now().saturating_duration_since(started), done }
+        });
     }
 
     fn decode(&mut self, ticket: Ticket, object: ObjectRef) -> Result<(), DriveError> {
@@ -154,6 +167,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<Q, O, L> {
             };
             objects.push(object.clone());
         }
+        self.in_commit = objects.iter().map(|object| (&object.committed).into()).collect();
         let lake = Arc::clone(&self.ports.lake);
         self.spawn(async move {
             let request = CommitRequest { batch: batch.clone(), objects };

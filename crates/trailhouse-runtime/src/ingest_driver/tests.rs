@@ -1,17 +1,25 @@
 //! The driver with in-memory ports: what a whole run leaves in queue, lake and quarantine.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    num::NonZeroUsize,
+    time::Duration,
+};
 
 use trailhouse_decode::DecodeLimits;
-use trailhouse_ingest::{IngestLimits, MessageBody};
+use trailhouse_ingest::{IngestLimits, MessageBody, QueueMessage};
 use trailhouse_model::{
-    BucketName, Disposition, EventTime, ObjectKey, ObjectOutcome, ObjectRef, QuarantineReason,
+    BucketName, CommitOutcome, Disposition, EventTime, ObjectKey, ObjectOutcome, ObjectRef,
+    QuarantineReason, TableVersion,
 };
 
 use super::*;
 use crate::{
     clock::FixedClock,
+    decode_pool::PoolDecodeError,
     fakes::{CommitFault, MemoryLake, MemoryQueue, MemoryStore},
+    observer::{PortCall, Turn, Unobserved},
+    ports::{AcknowledgeReport, PortError},
 };
 
 const KEY: &str = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/02/\
@@ -53,8 +61,16 @@ impl World {
     }
 
     fn run(&self, run_id: &str) -> impl Future<Output = Result<IngestReport, DriveError>> {
+        self.run_observed(run_id, &Unobserved)
+    }
+
+    fn run_observed(
+        &self,
+        run_id: &str,
+        observer: &dyn IngestObserver,
+    ) -> impl Future<Output = Result<IngestReport, DriveError>> {
         let machine = IngestMachine::new(self.limits.clone(), run_id, now());
-        drive_ingest(machine, self.ports(), self.drain.clone(), |_| {})
+        drive_ingest(machine, self.ports(), self.drain.clone(), observer)
     }
 
     /// Puts an object with so many events into the store and its name into the queue.
@@ -298,4 +314,122 @@ async fn a_second_request_aborts() {
     let error = world.run("a").await.unwrap_err();
     assert!(matches!(error, DriveError::Aborted { .. }));
     assert_eq!(world.queue.len(), 1);
+}
+
+/// Writes down what it hears.
+#[derive(Default)]
+struct Notebook {
+    lines: RefCell<Vec<String>>,
+    turns: Cell<u32>,
+}
+
+impl Notebook {
+    fn write(&self, line: impl Into<String>) {
+        self.lines.borrow_mut().push(line.into());
+    }
+}
+
+impl IngestObserver for Notebook {
+    fn called(&self, call: PortCall, _took: Duration, outcome: Result<(), &PortError>) {
+        match outcome {
+            Ok(()) if call == PortCall::Receive => {}
+            Ok(()) => self.write(format!("{call:?}")),
+            Err(error) => self.write(format!("{call:?}: {}", error.kind)),
+        }
+    }
+
+    fn received(&self, messages: &[QueueMessage]) {
+        self.write(format!("received {}", messages.len()));
+    }
+
+    fn found_stored(&self, objects: usize) {
+        self.write(format!("found {objects}"));
+    }
+
+    fn decoded(&self, _took: Duration, outcome: Result<(), &PoolDecodeError>) {
+        self.write(format!("decoded {}", outcome.is_ok()));
+    }
+
+    fn commit_ended(&self, _took: Duration, outcome: &CommitOutcome) {
+        self.write(format!("commit {outcome:?}"));
+    }
+
+    fn stored(&self, version: TableVersion, objects: &[StoredObject]) {
+        let events: Vec<u64> = objects.iter().map(|object| object.events).collect();
+        self.write(format!("stored {version} {events:?}"));
+    }
+
+    fn quarantined(&self, entries: &[Quarantined]) {
+        self.write(format!("quarantined {} {}", entries.len(), entries[0].reason));
+    }
+
+    fn acknowledged(&self, _took: Duration, report: &AcknowledgeReport) {
+        self.write(format!("acknowledged {}", report.done.len()));
+    }
+
+    fn turned(&self, _turn: Turn<'_>) {
+        self.turns.set(self.turns.get() + 1);
+    }
+}
+
+#[tokio::test]
+async fn the_observer_hears_of_every_step_in_order() {
+    let world = World::new();
+    world.deliver(KEY, 3);
+    world.lake.fail_commits([CommitFault::AppliedUnknown]);
+    world.store.fail_reads(KEY, [PortErrorKind::Throttled]);
+    let notebook = Notebook::default();
+    world.run_observed("a", &notebook).await.unwrap();
+    world.announce(object("gone.json"));
+    let limits = IngestLimits { missing_retries_max: 0, ..world.limits.clone() };
+    World { limits, ..world }.run_observed("b", &notebook).await.unwrap();
+    let heard = [
+        "received 1",
+        "LookUp",
+        "found 0",
+        "received 0",
+        "Fetch: throttled",
+        "Fetch",
+        "decoded true",
+        "commit Unknown",
+        "Probe",
+        "stored 1 [3]",
+        "acknowledged 1",
+    ];
+    let lines = notebook.lines.borrow();
+    let (first, second) = lines.split_at(heard.len());
+    let sorted = |lines: &[String]| {
+        let mut lines = lines.to_vec();
+        lines.sort_unstable();
+        lines
+    };
+    // The empty receive that ends the queue comes in at any place.
+    assert_eq!(sorted(first), sorted(&heard.map(str::to_owned)), "{first:#?}");
+    assert_eq!(first.last().map(String::as_str), heard.last().copied());
+    assert!(second.contains(&"quarantined 1 missing".to_owned()), "{second:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loop_turns_while_nothing_happens() {
+    let mut world = World::new();
+    world.queue = Arc::new(MemoryQueue::with_long_poll(Duration::from_secs(1_000)));
+    let notebook = Notebook::default();
+    world.run_observed("a", &notebook).await.unwrap();
+    assert!(notebook.turns.get() >= 200, "{}", notebook.turns.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_gives_back_what_a_receive_in_flight_brings() {
+    let mut world = World::new();
+    world.limits.finish_after_empty_receives = None;
+    world.limits.receives_in_flight_max = 1;
+    world.queue = Arc::new(MemoryQueue::with_slow_answers(Duration::from_secs(5)));
+    world.queue.send(MessageBody::Objects(vec![object(KEY)]));
+    let ask = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.drain.request();
+    };
+    let (report, ()) = tokio::join!(world.run("a"), ask);
+    assert_eq!(report.unwrap().messages_released, 1);
+    assert_eq!(world.queue.releases(), 1);
 }
