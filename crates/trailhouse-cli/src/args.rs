@@ -7,6 +7,8 @@ use trailhouse_model::Severity;
 use trailhouse_query::Format;
 use trailhouse_service::LoopbackAddress;
 
+use crate::logging::LogFormat;
+
 /// CloudTrail logs into a Delta lake that you query with SQL and that detections watch.
 #[derive(Debug, Parser)]
 #[command(name = "trailhouse", version, after_long_help = crate::exit::table(), max_term_width = 100)]
@@ -61,6 +63,9 @@ pub(crate) struct Global {
     /// More on standard error; twice for debugging
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Lines on standard error: text for people, or json with one object a line
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
     /// Colours
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,

@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod exit;
+mod logging;
 mod terminal;
 
 use std::{process::ExitCode, thread};
@@ -19,7 +20,13 @@ const WORKER_STACK_BYTES: usize = 8 << 20;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let terminal = Terminal::new(&cli.global);
-    terminal.start_logging();
+    let repeats = match terminal.start_logging() {
+        Ok(repeats) => repeats,
+        Err(error) => {
+            terminal.error(&error.message, error.hint.as_deref());
+            return Exit::from(error.kind).into();
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(blocking_threads())
@@ -32,6 +39,7 @@ fn main() -> ExitCode {
             return Exit::Bug.into();
         }
     };
+    runtime.spawn(repeats.clone().report());
     let exit = match runtime.block_on(commands::run(&cli, &terminal)) {
         Ok(exit) => exit,
         Err(error) => {
@@ -39,6 +47,7 @@ fn main() -> ExitCode {
             Exit::from(error.kind)
         }
     };
+    repeats.finish();
     // Blocking reads of standard input or slow stores must not hold up the end.
     runtime.shutdown_background();
     exit.into()

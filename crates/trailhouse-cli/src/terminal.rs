@@ -9,12 +9,14 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize;
-use tracing_subscriber::EnvFilter;
 use trailhouse_model::Severity;
 use trailhouse_query::{Format, escape_terminal};
 use trailhouse_service::{FailureKind, ServiceError};
 
-use crate::args::{Global, When};
+use crate::{
+    args::{Global, When},
+    logging::{self, CONSOLE, LogFormat, RepeatLimit},
+};
 
 /// How to speak to whoever started the program.
 pub(crate) struct Terminal {
@@ -22,12 +24,14 @@ pub(crate) struct Terminal {
     verbose: u8,
     color: bool,
     progress: bool,
+    log_format: LogFormat,
 }
 
 impl Terminal {
     /// Settles colours and progress from the flags, the environment and what is connected.
     pub(crate) fn new(global: &Global) -> Self {
-        let on_terminal = io::stderr().is_terminal();
+        let log_format = global.log_format;
+        let on_terminal = io::stderr().is_terminal() && log_format == LogFormat::Text;
         let color = match global.color {
             When::Always => true,
             When::Never => false,
@@ -38,11 +42,11 @@ impl Terminal {
             When::Never => false,
             When::Auto => on_terminal && !global.quiet && std::env::var_os("CI").is_none(),
         };
-        Self { quiet: global.quiet, verbose: global.verbose, color, progress }
+        Self { quiet: global.quiet, verbose: global.verbose, color, progress, log_format }
     }
 
     /// Starts the log on standard error.
-    pub(crate) fn start_logging(&self) {
+    pub(crate) fn start_logging(&self) -> Result<RepeatLimit, ServiceError> {
         let default = match (self.quiet, self.verbose) {
             (true, _) => "error",
             (false, 0) => "warn",
@@ -52,35 +56,44 @@ impl Terminal {
         // The Delta kernel logs an error for every table that it is asked for and does not find, and
         // the AWS chain a warning for every place that has no credentials.
         let quiet = format!("{default},buoyant_kernel=off,aws_config=error");
-        let filter =
-            EnvFilter::try_from_env("TRAILHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(io::stderr)
-            .with_ansi(self.color)
-            .init();
+        logging::start(self.log_format, &quiet, self.color)
     }
 
     /// Says something that is good to know.
     pub(crate) fn say(&self, text: &str) {
-        if !self.quiet {
-            write_line(&safe(text));
+        if self.quiet {
+            return;
+        }
+        match self.log_format {
+            LogFormat::Text => write_line(&safe(text)),
+            LogFormat::Json => tracing::info!(target: CONSOLE, "{text}"),
         }
     }
 
     /// Warns.
     pub(crate) fn warn(&self, text: &str) {
-        if !self.quiet {
-            let head =
-                if self.color { "warning".yellow().bold().to_string() } else { "warning".into() };
-            write_line(&format!("{head}: {}", safe(text)));
+        if self.quiet {
+            return;
+        }
+        match self.log_format {
+            LogFormat::Text => {
+                let word = "warning";
+                let head =
+                    if self.color { word.yellow().bold().to_string() } else { word.to_owned() };
+                write_line(&format!("{head}: {}", safe(text)));
+            }
+            LogFormat::Json => tracing::warn!(target: CONSOLE, "{text}"),
         }
     }
 
     /// Reports what ended the command, with what to do about it.
     pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
-        let head = if self.color { "error".red().bold().to_string() } else { "error".into() };
         let message = message.strip_prefix("error: ").unwrap_or(message);
+        if self.log_format == LogFormat::Json {
+            tracing::error!(target: CONSOLE, hint, "{message}");
+            return;
+        }
+        let head = if self.color { "error".red().bold().to_string() } else { "error".into() };
         write_line(&format!("{head}: {}", safe(message)));
         if let Some(hint) = hint {
             write_line(&format!("  help: {}", safe(hint)));

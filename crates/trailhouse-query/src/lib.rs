@@ -28,7 +28,8 @@ mod views;
 pub use self::{
     error::{Position, QueryError, Span},
     output::{
-        Format, FormatError, OutputError, RowWriter, TableLimits, Written, escape::escape_terminal,
+        Format, FormatError, OutputError, RowWriter, TableLimits, Written,
+        escape::{escape_json, escape_terminal, is_control},
         row_writer, write_result,
     },
     rows::{RowsError, rows_as_json},

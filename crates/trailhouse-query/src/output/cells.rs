@@ -58,7 +58,7 @@ impl<'batch> ColumnCells<'batch> {
                 let mut json = Vec::new();
                 encoder.encode(row, &mut json);
                 let json = String::from_utf8_lossy(&json);
-                Ok(Some(Cow::Owned(escape::json_text(&json).into_owned())))
+                Ok(Some(Cow::Owned(escape::escape_json(&json).into_owned())))
             }
         }
     }

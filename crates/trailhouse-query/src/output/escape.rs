@@ -62,7 +62,7 @@ fn push_escaped(safe: &mut String, ch: char) {
 ///
 /// Encoders escape C0 only. Every other control character can only stand inside a string, where
 /// an escape means the same. Line feeds and tabs between values stay.
-pub(crate) fn json_text(json: &str) -> Cow<'_, str> {
+pub fn escape_json(json: &str) -> Cow<'_, str> {
     let must_go = |ch| is_control(ch) && !matches!(ch, '\n' | '\t');
     if !json.contains(must_go) {
         return Cow::Borrowed(json);
@@ -148,9 +148,9 @@ mod tests {
         }
 
         #[test]
-        fn json_text_keeps_its_value(text in any::<String>()) {
+        fn escaped_json_keeps_its_value(text in any::<String>()) {
             let json = serde_json::to_string(&text).unwrap();
-            let safe = json_text(&json);
+            let safe = escape_json(&json);
             prop_assert!(!safe.contains(is_control));
             prop_assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }

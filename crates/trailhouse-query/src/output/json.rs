@@ -63,7 +63,7 @@ impl<F: JsonFormat> JsonWriter<'_, F> {
         let encoded = std::mem::take(self.encoder.get_mut());
         let text = String::from_utf8(encoded)
             .map_err(|error| ArrowError::JsonError(error.utf8_error().to_string()))?;
-        self.out.write_all(escape::json_text(&text).as_bytes())?;
+        self.out.write_all(escape::escape_json(&text).as_bytes())?;
         let mut reused = text.into_bytes();
         reused.clear();
         *self.encoder.get_mut() = reused;
