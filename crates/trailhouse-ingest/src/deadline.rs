@@ -22,8 +22,10 @@ pub(crate) enum Wake {
     Linger,
     /// The drain has waited long enough for receives in flight.
     ReceiveDrain,
-    /// The drain has taken long enough.
+    /// The drain has no time left but to give messages back.
     Drain,
+    /// The drain has taken long enough.
+    DrainEnd,
     /// An object may be fetched again.
     Object(Ticket),
     /// A message may be acknowledged again.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Enough for a queue that answers at all.
+const RELEASE_TIME_MAX: Duration = Duration::from_secs(2);
 const MIB: u64 = 1024 * 1024;
 
 /// Bounds and delays of one machine. The default suits a service on an SQS queue: it outlasts any
@@ -56,7 +58,7 @@ pub struct IngestLimits {
     /// receive takes, since a queue may still hand messages to whoever stopped listening. Without
     /// leases nothing is lost with them, and it does not wait.
     pub receive_drain_max: Duration,
-    /// How long a drain may take before unfinished work is dropped.
+    /// How long a drain may take. The last of it is kept for giving back what is unfinished.
     pub drain_max: Duration,
 }
 
@@ -115,6 +117,11 @@ impl IngestLimits {
         let doublings = failures.saturating_sub(1).min(16);
         let delay = self.retry_delay_first.saturating_mul(1 << doublings);
         delay.min(self.retry_delay_max)
+    }
+
+    /// Returns what of a drain is kept for giving messages back.
+    pub(crate) fn release_time(&self) -> Duration {
+        RELEASE_TIME_MAX.min(self.drain_max / 4)
     }
 
     /// Returns how long after one extension of a lease the next is due.

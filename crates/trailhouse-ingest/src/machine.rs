@@ -24,7 +24,7 @@ use crate::{
     input::{Failure, Input},
     invariants,
     limits::IngestLimits,
-    message::MessageTable,
+    message::{MessageStage, MessageTable},
     object::{ObjectStage, ObjectTable},
     report::IngestReport,
     ticket::{MessageTicket, Ticket},
@@ -61,6 +61,8 @@ pub struct IngestMachine {
     pub(crate) acknowledges_in_flight: u32,
     releasing: BTreeSet<MessageTicket>,
     pub(crate) is_draining: bool,
+    /// Whether a drain has come so far that it only waits for messages to be given back.
+    is_overdue: bool,
     is_halted: bool,
     stop: Option<MachineStop>,
 }
@@ -95,6 +97,7 @@ impl IngestMachine {
             acknowledges_in_flight: 0,
             releasing: BTreeSet::new(),
             is_draining: false,
+            is_overdue: false,
             is_halted: false,
             stop: None,
         };
@@ -135,7 +138,8 @@ impl IngestMachine {
                 // The receives that it waited for no longer count.
                 Wake::ReceiveDrain => {}
                 Wake::Commit => self.resume_commit(),
-                Wake::Drain => self.is_halted = true,
+                Wake::Drain => self.give_up_drain(),
+                Wake::DrainEnd => self.is_halted = true,
                 Wake::Object(ticket) => self.retry_fetch(ticket),
                 Wake::Acknowledge(message) => self.retry_acknowledge(message),
                 Wake::Lease(message) => self.extend_lease(now, message),
@@ -163,7 +167,10 @@ impl IngestMachine {
             && self.quarantine_in_flight.is_none()
             && self.releasing.is_empty()
             && self.actions.is_empty();
-        self.is_halted || (self.is_closing() && !self.awaits_receives() && is_idle)
+        let is_given_back = self.releasing.is_empty() && self.actions.is_empty();
+        self.is_halted
+            || (self.is_overdue && is_given_back)
+            || (self.is_closing() && !self.awaits_receives() && is_idle)
     }
 
     /// Returns why the machine stopped early, if it did. It may still be finishing what it holds.
@@ -197,7 +204,7 @@ impl IngestMachine {
 
     /// Starts everything that the limits allow.
     fn advance(&mut self, now: Instant) {
-        if self.is_halted {
+        if self.is_halted || self.is_overdue {
             return;
         }
         self.start_look_up();
@@ -219,7 +226,9 @@ impl IngestMachine {
             return;
         }
         self.is_draining = true;
-        self.deadlines.set(Wake::Drain, now + self.limits.drain_max);
+        let end = now + self.limits.drain_max;
+        self.deadlines.set(Wake::Drain, end - self.limits.release_time());
+        self.deadlines.set(Wake::DrainEnd, end);
         if self.limits.visibility.is_some() {
             self.deadlines.set(Wake::ReceiveDrain, now + self.limits.receive_drain_max);
         }
@@ -234,6 +243,22 @@ impl IngestMachine {
             while let Some(ticket) = self.objects.first(stage) {
                 self.abandon(ticket);
             }
+        }
+    }
+
+    /// Gives back what is not done by now. What a commit in flight holds may be stored all the same:
+    /// whoever gets its messages next finds that out.
+    fn give_up_drain(&mut self) {
+        self.is_overdue = true;
+        let is_kept = |stage: &MessageStage| matches!(stage, MessageStage::Acknowledging);
+        let unfinished: Vec<MessageTicket> = self
+            .messages
+            .iter()
+            .filter(|(_, work)| !is_kept(&work.stage))
+            .map(|(message, _)| message)
+            .collect();
+        for message in unfinished {
+            self.release(message);
         }
     }
 

@@ -3,7 +3,7 @@
 use trailhouse_ingest::{Action, IngestLimits, Input, QueueMessage};
 use trailhouse_model::EventTime;
 
-use crate::bench::{Bench, SECOND, message, object};
+use crate::bench::{Bench, SECOND, message, object, with_one_decoded};
 
 #[test]
 fn a_drain_waits_for_receives_in_flight_and_gives_back_what_they_bring() {
@@ -48,4 +48,28 @@ fn the_oldest_message_in_work_is_known_until_it_leaves() {
     assert_eq!(bench.machine.oldest_sent_at(), Some(EventTime::from_micros(10_000_000)));
     bench.tell(Input::Drain);
     assert_eq!(bench.machine.oldest_sent_at(), None);
+}
+
+#[test]
+fn a_drain_that_takes_too_long_gives_back_what_is_being_committed() {
+    let mut bench = with_one_decoded();
+    bench.tell(Input::Drain);
+    assert!(bench.batch().is_some(), "what is decoded is committed first");
+    bench.wait(IngestLimits::default().drain_max - SECOND * 2);
+    let [Action::Release { delivery }] = &bench.actions[..] else { panic!("{:?}", bench.actions) };
+    let message = delivery.message;
+    assert!(!bench.machine.is_finished());
+    bench.tell(Input::Released { message });
+    assert!(bench.machine.is_finished());
+    assert_eq!(bench.machine.report().messages_released, 1);
+}
+
+#[test]
+fn a_drain_whose_messages_cannot_be_given_back_ends_all_the_same() {
+    let mut bench = with_one_decoded();
+    bench.tell(Input::Drain);
+    bench.wait(IngestLimits::default().drain_max - SECOND);
+    assert!(!bench.machine.is_finished());
+    bench.wait(SECOND);
+    assert!(bench.machine.is_finished());
 }
