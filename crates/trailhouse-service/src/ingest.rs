@@ -23,6 +23,9 @@ use crate::{
     repeats::RepeatCounter,
 };
 
+/// How long it may take to tidy up once somebody waits for the end.
+pub(crate) const TIDY_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// What is the same for every way of ingesting.
 #[derive(Debug, Clone, Default)]
 pub struct IngestSettings {
@@ -91,7 +94,8 @@ pub async fn ingest(
         let report = station.drive(IngestLimits::finite(), listing, reader, drain, &shown).await?;
         total.absorb(report);
     }
-    station.finish(total, other_files).await
+    let time_max = drain.is_requested().then_some(TIDY_TIME_MAX);
+    station.finish(total, other_files, time_max).await
 }
 
 /// Shows the progress at every turn.
@@ -169,18 +173,28 @@ impl Station {
         Ok(Box::pin(drive_ingest(machine, ports, drain.clone(), observer)).await?)
     }
 
-    /// Tidies the logs up and sums up.
+    /// Tidies the logs up and sums up, both within `time_max` where somebody waits for the end.
     pub(crate) async fn finish(
         self,
         report: IngestReport,
         other_files: u64,
+        time_max: Option<Duration>,
     ) -> Result<IngestSummary, ServiceError> {
         let elapsed = self.started.elapsed();
-        if let Err(error) = self.lake.checkpoint_if_due().await {
-            // The next run tries again; readers only have more log entries to read.
-            tracing::warn!(%error, "failed to write a checkpoint");
-        }
-        let bytes_after = event_bytes(&self.lake).await?;
+        let bytes_after = match time_max {
+            None => self.tidy_up().await?,
+            Some(time_max) => match tokio::time::timeout(time_max, self.tidy_up()).await {
+                Ok(Ok(bytes)) => bytes,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "failed to look at the lake once more");
+                    self.bytes_before
+                }
+                Err(_) => {
+                    tracing::warn!("had no time left to look at the lake once more");
+                    self.bytes_before
+                }
+            },
+        };
         Ok(IngestSummary {
             report,
             lake: self.lake_uri,
@@ -189,6 +203,15 @@ impl Station {
             repeated_events: self.writer.repeats(),
             bytes_written: bytes_after.saturating_sub(self.bytes_before),
         })
+    }
+
+    /// Returns the size of the events table.
+    async fn tidy_up(&self) -> Result<u64, ServiceError> {
+        if let Err(error) = self.lake.checkpoint_if_due().await {
+            // The next run tries again; readers only have more log entries to read.
+            tracing::warn!(%error, "failed to write a checkpoint");
+        }
+        event_bytes(&self.lake).await
     }
 }
 

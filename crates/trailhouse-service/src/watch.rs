@@ -1,15 +1,20 @@
 //! The service: follows a queue or a folder until it is told to stop, or until it is empty.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use trailhouse_aws::{AwsClients, QueueAddress, S3Reader, SqsQueue};
 use trailhouse_ingest::IngestLimits;
 use trailhouse_local::{FileReader, FolderOptions, FolderQueue, WhenEmpty};
-use trailhouse_runtime::{Drain, SystemClock};
+use trailhouse_runtime::{Drain, IngestObserver, NotificationQueue, ObjectReader, SystemClock};
 
 use crate::{
     error::{FailureKind, ServiceError},
-    ingest::{IngestSettings, IngestSummary, Progress, Station, run_blocking},
+    ingest::{IngestSettings, IngestSummary, Progress, Station, TIDY_TIME_MAX, run_blocking},
     telemetry::{StatusServer, Telemetry, WatchObserver, sample_depth},
 };
 
@@ -73,45 +78,108 @@ pub async fn watch(
     drain: &Drain,
     progress: impl Fn(Progress<'_>),
 ) -> Result<IngestSummary, ServiceError> {
-    let limits = limits(watch);
-    let lake = settings.lake.clone();
-    let telemetry = Telemetry::new(Arc::new(SystemClock), watch.source.to_string(), lake);
+    let source = watch.source.to_string();
+    let telemetry = Telemetry::new(Arc::new(SystemClock), source, settings.lake.clone());
     let telemetry = Arc::new(telemetry);
     let serving = server.map(|server| server.serve(Arc::clone(&telemetry)));
     let observer = WatchObserver { telemetry: Arc::clone(&telemetry), progress };
+    let following = Following {
+        settings,
+        watch,
+        drain,
+        telemetry,
+        observer: &observer,
+        is_served: serving.is_some(),
+    };
     match &watch.source {
-        WatchSource::Queue(address) => {
-            let queue_address: QueueAddress = address
-                .parse()
-                .map_err(|error| ServiceError::new(FailureKind::Usage, format!("{error}")))?;
-            let clients = AwsClients::load(&settings.aws).await;
-            let wait = match watch.until {
-                WatchUntil::Stopped => WAIT_STOPPED,
-                WatchUntil::Empty => WAIT_ONCE,
-            };
+        WatchSource::Queue(address) => following.follow_queue(address).await,
+        WatchSource::Folder(folder) => following.follow_folder(folder).await,
+    }
+}
+
+/// What a watch needs at every step.
+struct Following<'watch> {
+    settings: &'watch IngestSettings,
+    watch: &'watch WatchSettings,
+    drain: &'watch Drain,
+    telemetry: Arc<Telemetry>,
+    observer: &'watch dyn IngestObserver,
+    is_served: bool,
+}
+
+impl Following<'_> {
+    async fn follow_queue(&self, address: &str) -> Result<IngestSummary, ServiceError> {
+        let queue_address: QueueAddress = address
+            .parse()
+            .map_err(|error| ServiceError::new(FailureKind::Usage, format!("{error}")))?;
+        let wait = match self.watch.until {
+            WatchUntil::Stopped => WAIT_STOPPED,
+            WatchUntil::Empty => WAIT_ONCE,
+        };
+        let opening = async {
+            let clients = AwsClients::load(&self.settings.aws).await;
             let queue = SqsQueue::open(&clients, &queue_address, wait).await?;
-            let _depth =
-                serving.is_some().then(|| sample_depth(queue.clone(), Arc::clone(&telemetry)));
-            let station = Station::open(settings).await?;
-            let reader = S3Reader::new(&clients);
-            let report = station.drive(limits, queue, reader, drain, &observer).await?;
-            telemetry.ended();
-            station.finish(report, 0).await
-        }
-        WatchSource::Folder(folder) => {
-            let when_empty = match watch.until {
-                WatchUntil::Stopped => WhenEmpty::Wait,
-                WatchUntil::Empty => WhenEmpty::Return,
-            };
-            let options = FolderOptions { when_empty, ..FolderOptions::default() };
-            let folder = folder.clone();
+            let station = Station::open(self.settings).await?;
+            Ok((station, queue, S3Reader::new(&clients)))
+        };
+        let Some((station, queue, reader)) = self.unless_drained(Box::pin(opening)).await? else {
+            return Ok(self.nothing());
+        };
+        let telemetry = Arc::clone(&self.telemetry);
+        let _depth = self.is_served.then(|| sample_depth(queue.clone(), telemetry));
+        self.follow(station, queue, reader).await
+    }
+
+    async fn follow_folder(&self, folder: &Path) -> Result<IngestSummary, ServiceError> {
+        let when_empty = match self.watch.until {
+            WatchUntil::Stopped => WhenEmpty::Wait,
+            WatchUntil::Empty => WhenEmpty::Return,
+        };
+        let options = FolderOptions { when_empty, ..FolderOptions::default() };
+        let folder = folder.to_path_buf();
+        let opening = async {
             let queue = run_blocking(move || FolderQueue::open(&folder, options)).await??;
-            let station = Station::open(settings).await?;
-            let report = station.drive(limits, queue, FileReader::new(), drain, &observer).await?;
-            telemetry.ended();
-            station.finish(report, 0).await
+            Ok((Station::open(self.settings).await?, queue))
+        };
+        let Some((station, queue)) = self.unless_drained(Box::pin(opening)).await? else {
+            return Ok(self.nothing());
+        };
+        self.follow(station, queue, FileReader::new()).await
+    }
+
+    async fn follow<Q: NotificationQueue, O: ObjectReader>(
+        &self,
+        station: Station,
+        queue: Q,
+        objects: O,
+    ) -> Result<IngestSummary, ServiceError> {
+        let limits = limits(self.watch);
+        let report = station.drive(limits, queue, objects, self.drain, self.observer).await?;
+        self.telemetry.ended(&report);
+        let time_max = self.drain.is_requested().then(|| tidy_time(self.watch.drain_timeout));
+        station.finish(report, 0, time_max).await
+    }
+
+    /// Opens what is needed; `None` where it is told to stop meanwhile, when nothing is held yet.
+    async fn unless_drained<T>(
+        &self,
+        opening: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<Option<T>, ServiceError> {
+        tokio::select! {
+            biased;
+            () = self.drain.requested() => Ok(None),
+            opened = opening => opened.map(Some),
         }
     }
+
+    fn nothing(&self) -> IngestSummary {
+        IngestSummary { lake: self.settings.lake.clone(), ..IngestSummary::default() }
+    }
+}
+
+/// Returns what of the time for stopping is kept for what follows the last message.
+fn tidy_time(drain_timeout: Duration) -> Duration {
+    TIDY_TIME_MAX.min(drain_timeout / 4)
 }
 
 fn limits(watch: &WatchSettings) -> IngestLimits {
@@ -122,7 +190,7 @@ fn limits(watch: &WatchSettings) -> IngestLimits {
     IngestLimits {
         visibility: Some(watch.visibility),
         batch_linger_max: watch.commit_interval,
-        drain_max: watch.drain_timeout,
+        drain_max: watch.drain_timeout - tidy_time(watch.drain_timeout),
         receive_drain_max: match watch.source {
             WatchSource::Queue(_) => RECEIVE_DRAIN_MAX,
             // A folder hands out nothing that would stay out after the process.

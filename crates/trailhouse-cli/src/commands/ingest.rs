@@ -8,6 +8,7 @@ use trailhouse_service::{
 use super::{
     ingest_settings, interrupted, signal_drain,
     summary::{self, grouped, rate},
+    unless_aborted,
 };
 use crate::{
     args::{Global, IngestArgs},
@@ -23,8 +24,9 @@ pub(super) async fn run(
     let drain = signal_drain()?;
     let bar = terminal.progress_bar(None);
     let observe = |progress: Progress<'_>| show(&bar, progress);
-    let ended =
-        Box::pin(ingest(&ingest_settings(global), &arguments.sources, &drain, observe)).await;
+    let settings = ingest_settings(global);
+    let work = Box::pin(ingest(&settings, &arguments.sources, &drain, observe));
+    let ended = unless_aborted(&drain, work).await;
     bar.finish_and_clear();
     match ended {
         Ok(summary) => Ok(tell(&summary, terminal)),

@@ -64,6 +64,20 @@ fn signal_drain() -> Result<Drain, ServiceError> {
     })
 }
 
+/// Runs an ingest to its end, or until a second signal, whatever it is doing then.
+async fn unless_aborted<T>(
+    drain: &Drain,
+    work: impl Future<Output = Result<T, ServiceError>>,
+) -> Result<T, ServiceError> {
+    tokio::select! {
+        biased;
+        ended = work => ended,
+        () = drain.aborted() => {
+            Err(ServiceError::new(FailureKind::Interrupted, "stopped by a second signal"))
+        }
+    }
+}
+
 /// The end of an ingest that was asked to stop at once.
 fn interrupted(drain: &Drain) -> Exit {
     match drain.signal() {

@@ -9,7 +9,7 @@ use trailhouse_service::{
 
 use super::{
     ingest::{show, tell},
-    ingest_settings, interrupted, signal_drain,
+    ingest_settings, interrupted, signal_drain, unless_aborted,
 };
 use crate::{
     args::{Global, WatchArgs},
@@ -43,7 +43,9 @@ pub(super) async fn run(
     }
     let bar = terminal.progress_bar(None);
     let observe = |progress: Progress<'_>| show(&bar, progress);
-    let ended = Box::pin(watch(&ingest_settings(global), &settings, server, &drain, observe)).await;
+    let ingest_settings = ingest_settings(global);
+    let work = Box::pin(watch(&ingest_settings, &settings, server, &drain, observe));
+    let ended = unless_aborted(&drain, work).await;
     bar.finish_and_clear();
     match ended {
         Ok(summary) => Ok(tell(&summary, terminal)),

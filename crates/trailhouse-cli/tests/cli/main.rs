@@ -1,6 +1,11 @@
 //! The program as its users run it.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may fail loudly"
+)]
 
 mod corpora;
 mod demo;
@@ -10,6 +15,9 @@ mod ingest;
 mod kill;
 #[cfg(target_os = "linux")]
 mod memory;
+mod metrics;
 mod query;
+mod service;
+mod shutdown;
 mod support;
 mod watch;

@@ -12,9 +12,9 @@ use trailhouse_testkit::moto::MotoServer;
 /// A bucket that notifies a queue, and a folder for the lake.
 pub(crate) struct Scene {
     _server: MotoServer,
-    endpoint: String,
-    python: PathBuf,
-    queue_url: String,
+    pub(crate) endpoint: String,
+    pub(crate) python: PathBuf,
+    pub(crate) queue_url: String,
     folder: TempDir,
 }
 
@@ -70,7 +70,7 @@ impl Scene {
         command
     }
 
-    fn watch_once(&self) {
+    pub(crate) fn watch_once(&self) {
         finish(self.watch_command(300).spawn().unwrap()).expect_code(0);
     }
 }
@@ -80,7 +80,7 @@ fn script() -> String {
     path.to_str().unwrap().to_owned()
 }
 
-fn invictus() -> Option<PathBuf> {
+pub(crate) fn invictus() -> Option<PathBuf> {
     corpora().map(|corpora| corpora.join("invictus/objects"))
 }
 

@@ -15,13 +15,14 @@ use std::{
 };
 
 use tokio::task::JoinHandle;
+use trailhouse_ingest::IngestReport;
 use trailhouse_runtime::Clock;
 
 pub use self::server::{LoopbackAddress, LoopbackAddressError, StatusServer};
 pub(crate) use self::{depth::sample_depth, observer::WatchObserver};
 use self::{
     health::{Health, Phase},
-    metrics::{IngestMetrics, age},
+    metrics::{IngestMetrics, age, messages_in_flight},
 };
 
 /// What is known of one ingest while it runs; shared by its observer and the HTTP server.
@@ -41,8 +42,12 @@ impl Telemetry {
     }
 
     /// Notes that the loop has ended.
-    pub(crate) fn ended(&self) {
+    pub(crate) fn ended(&self, report: &IngestReport) {
         self.health().phase = Phase::Ended;
+        let messages = messages_in_flight(report);
+        if messages > 0 {
+            tracing::warn!(messages, "left messages to come back when their visibility ends");
+        }
     }
 
     /// Returns how long ago the oldest message in work was sent.
