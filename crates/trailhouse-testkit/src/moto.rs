@@ -3,23 +3,19 @@
 use std::{
     ffi::OsStr,
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    net::{SocketAddr, TcpStream},
+    process::Command,
 };
+
+use crate::server::{ServerProcess, free_addresses, request, start_again};
 
 /// Names the Python that has `moto[server]`; tests that need moto are skipped without it.
 pub const PYTHON_VARIABLE: &str = "TRAILHOUSE_TEST_PYTHON";
 
-const STARTS_MAX: u32 = 3;
-const READY_WITHIN: Duration = Duration::from_secs(60);
-const READY_POLL: Duration = Duration::from_millis(50);
-
 /// A running moto server; dropping it ends the process.
 #[derive(Debug)]
 pub struct MotoServer {
-    process: Child,
+    _process: ServerProcess,
     address: SocketAddr,
 }
 
@@ -31,15 +27,7 @@ impl MotoServer {
 
     /// Starts a server on a free port of 127.0.0.1 and waits until it listens.
     pub fn start(python: &OsStr) -> io::Result<Self> {
-        let mut last = None;
-        // Somebody may take the free port before the server does.
-        for _ in 0..STARTS_MAX {
-            match Self::start_once(python) {
-                Ok(server) => return Ok(server),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| io::Error::other("moto was not started")))
+        start_again(|| Self::start_once(python))
     }
 
     /// Returns the endpoint URL.
@@ -47,45 +35,24 @@ impl MotoServer {
         format!("http://{}", self.address)
     }
 
+    /// Makes a bucket.
+    pub fn create_bucket(&self, name: &str) -> io::Result<()> {
+        match request(self.address, "PUT", &format!("/{name}"))? {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("moto made no bucket {name}"))),
+        }
+    }
+
     fn start_once(python: &OsStr) -> io::Result<Self> {
-        let address = free_address()?;
-        let process = Command::new(python)
+        let [address] = free_addresses()?;
+        let mut command = Command::new(python);
+        command
             .args(["-m", "moto.server", "-H"])
             .arg(address.ip().to_string())
             .arg("-p")
-            .arg(address.port().to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut server = Self { process, address };
-        server.wait_until_ready()?;
-        Ok(server)
+            .arg(address.port().to_string());
+        let is_ready = || TcpStream::connect(address).is_ok();
+        let process = ServerProcess::start("moto", &mut command, is_ready)?;
+        Ok(Self { _process: process, address })
     }
-
-    fn wait_until_ready(&mut self) -> io::Result<()> {
-        let started = Instant::now();
-        while started.elapsed() < READY_WITHIN {
-            if let Some(status) = self.process.try_wait()? {
-                return Err(io::Error::other(format!("moto ended at once: {status}")));
-            }
-            if TcpStream::connect(self.address).is_ok() {
-                return Ok(());
-            }
-            thread::sleep(READY_POLL);
-        }
-        Err(io::Error::new(io::ErrorKind::TimedOut, "moto does not listen"))
-    }
-}
-
-impl Drop for MotoServer {
-    fn drop(&mut self) {
-        // Nothing is left to do where the process is gone already.
-        let _gone = self.process.kill();
-        let _status = self.process.wait();
-    }
-}
-
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
