@@ -31,6 +31,24 @@ pub enum LakeError {
         /// Why it is refused.
         reason: &'static str,
     },
+    /// Two writers could take the same version of a table there.
+    #[error(
+        "{uri} cannot hold a lake: its store does not refuse a second PUT with If-None-Match; \
+         Amazon S3, SeaweedFS, MinIO and Cloudflare R2 do"
+    )]
+    NoConditionalPut {
+        /// Where the lake would be.
+        uri: String,
+    },
+    /// It could not be seen whether the store can hold a lake.
+    #[error("failed to write to {uri}")]
+    Probe {
+        /// Where the lake would be.
+        uri: String,
+        /// What the store said.
+        #[source]
+        source: object_store::Error,
+    },
     /// Another program raised the table's protocol beyond what is written here.
     #[error("table {table} needs a Delta writer with features that this program does not have")]
     UnsupportedProtocol {
@@ -138,11 +156,12 @@ impl LakeError {
             Self::Missing { .. } | Self::VersionGone { .. } => PortErrorKind::NotFound,
             Self::NotALake { .. }
             | Self::UnsupportedUri { .. }
+            | Self::NoConditionalPut { .. }
             | Self::UnsupportedProtocol { .. }
             | Self::SchemaMismatch { .. } => PortErrorKind::Misconfigured,
             Self::Damaged { .. } => PortErrorKind::Corrupt,
             Self::Contended { .. } | Self::Unknown { .. } => PortErrorKind::Unavailable,
-            Self::Store { source, .. } => store_kind(source),
+            Self::Probe { source, .. } | Self::Store { source, .. } => store_kind(source),
             Self::Delta { source, .. } => {
                 kind_of_cause(source.as_ref(), PortErrorKind::Misconfigured)
             }

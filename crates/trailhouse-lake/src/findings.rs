@@ -98,6 +98,7 @@ impl Lake {
         runs: Vec<RunRecord>,
         findings: &[FindingRow],
     ) -> Result<Option<TableVersion>, LakeError> {
+        self.check_for_writing().await?;
         let ids: Vec<ObjectId> = findings.iter().map(FindingRow::id).collect();
         let rows = finding_rows(&ids, findings)?;
         let version = self.findings().append(KeyedRows { ids, rows, runs }).await?;

@@ -30,7 +30,7 @@ pub struct Lake {
 }
 
 struct LakeInner {
-    url: Url,
+    store: LakeStore,
     logs: [TableLog; 5],
     quarantine: KeyedTable,
     findings: KeyedTable,
@@ -38,7 +38,7 @@ struct LakeInner {
 
 impl fmt::Debug for Lake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lake").field("url", &self.inner.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Lake").field("url", &self.url().as_str()).finish_non_exhaustive()
     }
 }
 
@@ -51,7 +51,8 @@ impl Lake {
     /// Opens the lake as [`Lake::create_or_open`] does.
     pub async fn create_or_open_with(uri: &str, options: &LakeOptions) -> Result<Self, LakeError> {
         let store = LakeStore::new(parse_lake_uri(uri)?, options)?;
-        let lake = Self::new(&store)?;
+        let lake = Self::new(store)?;
+        lake.check_for_writing().await?;
         for table in TableName::CREATION {
             create(lake.log(table)).await?;
             reach(Failpoint::AfterTableCreated);
@@ -67,22 +68,21 @@ impl Lake {
     /// Opens the lake as [`Lake::open`] does.
     pub async fn open_with(uri: &str, options: &LakeOptions) -> Result<Self, LakeError> {
         let store = LakeStore::new(parse_lake_uri(uri)?, options)?;
-        let lake = Self::new(&store)?;
+        let lake = Self::new(store)?;
         if lake.log(TableName::Events).snapshot(None).await?.is_some() {
             return Ok(lake);
         }
         let uri = uri.to_owned();
-        Err(if store.is_empty().await {
+        Err(if lake.inner.store.is_empty().await {
             LakeError::Missing { uri }
         } else {
             LakeError::NotALake { uri }
         })
     }
 
-    fn new(store: &LakeStore) -> Result<Self, LakeError> {
+    fn new(store: LakeStore) -> Result<Self, LakeError> {
         let [events, objects, quarantine, findings, runs] = TableName::ALL;
         let inner = LakeInner {
-            url: store.url().clone(),
             logs: [
                 store.table_log(events)?,
                 store.table_log(objects)?,
@@ -92,13 +92,19 @@ impl Lake {
             ],
             quarantine: KeyedTable::new(store.table_log(quarantine)?, "quarantine_id"),
             findings: KeyedTable::new(store.table_log(findings)?, "finding_id"),
+            store,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Returns where the lake lies, as a URL that ends in a slash.
     pub fn url(&self) -> &Url {
-        &self.inner.url
+        self.inner.store.url()
+    }
+
+    /// Makes sure that the store keeps writers apart; asked before anything is written.
+    pub(crate) async fn check_for_writing(&self) -> Result<(), LakeError> {
+        self.inner.store.check_for_writing().await
     }
 
     pub(crate) fn log(&self, table: TableName) -> &TableLog {
@@ -122,6 +128,7 @@ impl Lake {
 
     /// Returns a writer of events, its ledger at the newest version.
     pub async fn event_writer(&self) -> Result<EventWriter, LakeError> {
+        self.check_for_writing().await?;
         EventWriter::open(self.clone()).await
     }
 

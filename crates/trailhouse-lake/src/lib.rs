@@ -7,6 +7,7 @@
 //! commit builds on. An error is never taken for an answer: what stands in the log decides.
 
 mod clock;
+mod conditional_put;
 mod data_file;
 mod entry;
 pub mod error;

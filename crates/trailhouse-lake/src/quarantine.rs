@@ -57,6 +57,7 @@ impl Lake {
         if entries.is_empty() {
             return Ok(());
         }
+        self.check_for_writing().await?;
         let ids: Vec<QuarantineId> = entries.iter().map(QuarantineEntry::id).collect();
         let rows = quarantine_rows(&ids, entries)?;
         self.quarantine().append(KeyedRows { ids, rows, runs: Vec::new() }).await?;

@@ -2,14 +2,17 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use deltalake_core::logstore::{LogStoreRef, StorageConfig, logstore_with, object_store_factories};
-use object_store::{ObjectStore, path::Path};
+use deltalake_core::logstore::{StorageConfig, default_logstore};
+use object_store::{ObjectStore, local::LocalFileSystem, path::Path, prefix::PrefixStore};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::{
+    conditional_put::check_conditional_put,
     error::LakeError,
     log::{Backoff, TableLog},
     tables::TableName,
+    uri,
 };
 
 /// Puts something between the lake and its store, for tests and measurements.
@@ -18,6 +21,9 @@ pub type WrapStore = Arc<dyn Fn(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> + 
 /// How a lake is opened.
 #[derive(Clone)]
 pub struct LakeOptions {
+    /// The bucket of a lake at `s3://bucket/prefix`, as a store whose root is the bucket's. Its
+    /// conditional put must be that of S3: `If-None-Match: *`.
+    pub bucket: Option<Arc<dyn ObjectStore>>,
     /// Wraps the store at the root of the storage system.
     pub wrap_store: Option<WrapStore>,
     /// The longest first wait before an attempt is repeated; it doubles with each attempt.
@@ -29,6 +35,7 @@ pub struct LakeOptions {
 impl Default for LakeOptions {
     fn default() -> Self {
         Self {
+            bucket: None,
             wrap_store: None,
             backoff: Duration::from_millis(50),
             backoff_max: Duration::from_secs(5),
@@ -39,6 +46,7 @@ impl Default for LakeOptions {
 impl fmt::Debug for LakeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LakeOptions")
+            .field("bucket", &self.bucket)
             .field("wrap_store", &self.wrap_store.is_some())
             .field("backoff", &self.backoff)
             .field("backoff_max", &self.backoff_max)
@@ -52,18 +60,28 @@ pub(crate) struct LakeStore {
     prefix: Path,
     url: Url,
     backoff: Backoff,
+    checked: OnceCell<()>,
 }
 
 impl LakeStore {
     pub(crate) fn new(url: Url, options: &LakeOptions) -> Result<Self, LakeError> {
-        let (root, prefix) = root_store(&url)
-            .ok_or(LakeError::UnsupportedUri { uri: url.to_string(), reason: "no such store" })?;
+        let unsupported = |reason| LakeError::UnsupportedUri { uri: url.to_string(), reason };
+        let root = if url.scheme() == uri::S3 {
+            options
+                .bucket
+                .clone()
+                .ok_or_else(|| unsupported("no store was given for the bucket"))?
+        } else {
+            Arc::new(LocalFileSystem::new())
+        };
         let root = match &options.wrap_store {
             Some(wrap) => wrap(root),
             None => root,
         };
+        let prefix = Path::from_url_path(url.path())
+            .map_err(|_| unsupported("the path cannot be that of an object"))?;
         let backoff = Backoff { first: options.backoff, max: options.backoff_max };
-        Ok(Self { root, prefix, url, backoff })
+        Ok(Self { root, prefix, url, backoff, checked: OnceCell::new() })
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -78,23 +96,26 @@ impl LakeStore {
         }
     }
 
+    /// Makes sure, once, that the store keeps a second writer from taking a version that is taken.
+    /// A local disk does: a link is never made over a file.
+    pub(crate) async fn check_for_writing(&self) -> Result<(), LakeError> {
+        if self.url.scheme() != uri::S3 {
+            return Ok(());
+        }
+        let check = || check_conditional_put(self.root.as_ref(), &self.prefix, &self.url);
+        self.checked.get_or_try_init(check).await.copied()
+    }
+
     pub(crate) fn table_log(&self, table: TableName) -> Result<TableLog, LakeError> {
-        let store = self.log_store(table).ok_or_else(|| LakeError::UnsupportedUri {
+        let unsupported = |_| LakeError::UnsupportedUri {
             uri: self.url.to_string(),
             reason: "no table can be made there",
-        })?;
+        };
+        let url = self.url.join(&format!("{table}/")).map_err(unsupported)?;
+        let folder =
+            PrefixStore::new(Arc::clone(&self.root), self.prefix.clone().join(table.as_str()));
+        let root = Arc::clone(&self.root);
+        let store = default_logstore(Arc::new(folder), root, &url, &StorageConfig::default());
         Ok(TableLog::new(table, store, self.backoff))
     }
-
-    fn log_store(&self, table: TableName) -> Option<LogStoreRef> {
-        let url = self.url.join(&format!("{table}/")).ok()?;
-        logstore_with(Arc::clone(&self.root), &url, StorageConfig::default()).ok()
-    }
-}
-
-fn root_store(url: &Url) -> Option<(Arc<dyn ObjectStore>, Path)> {
-    let scheme = Url::parse(&format!("{}://", url.scheme())).ok()?;
-    let factories = object_store_factories();
-    let factory = factories.get(&scheme)?;
-    factory.value().parse_url_opts(url, &StorageConfig::default()).ok()
 }

@@ -39,9 +39,11 @@ async fn where_there_is_no_lake_it_says_so() {
     std::fs::write(format!("{}/notes.txt", place.uri()), "x").unwrap();
     let other = Lake::open(&place.uri()).await.unwrap_err();
     assert!(matches!(other, LakeError::NotALake { .. }), "{other}");
-    let s3 = Lake::open("s3://bucket/lake").await.unwrap_err();
-    assert!(matches!(s3, LakeError::UnsupportedUri { .. }), "{s3}");
-    for error in [missing, other, s3] {
+    let elsewhere = Lake::open("gs://bucket/lake").await.unwrap_err();
+    assert!(matches!(elsewhere, LakeError::UnsupportedUri { .. }), "{elsewhere}");
+    let unreachable = Lake::open("s3://bucket/lake").await.unwrap_err();
+    assert!(matches!(unreachable, LakeError::UnsupportedUri { .. }), "{unreachable}");
+    for error in [missing, other, elsewhere, unreachable] {
         assert_eq!(error.disposition(), Disposition::Stop);
     }
 }

@@ -1,4 +1,4 @@
-//! The lake on a local disk, through its public interface.
+//! The lake through its public interface.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of the tests are tests too")]
 
@@ -6,9 +6,13 @@ mod commit;
 mod cost;
 mod create;
 mod faults;
+mod faulty_store;
 mod findings;
 mod foreign;
 mod hazards;
+mod put_hook;
 mod quarantine;
 mod races;
+mod s3;
+mod storms;
 mod support;

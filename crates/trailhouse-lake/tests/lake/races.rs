@@ -9,7 +9,7 @@ use trailhouse_runtime::{CommitObject, LakeWriter};
 use crate::support::{Place, check_stored, object, request};
 
 /// Commits all objects as the ingest machine does: what is superseded is dropped.
-async fn store(writer: &EventWriter, batch: &str, mut objects: Vec<CommitObject>) {
+pub(crate) async fn store(writer: &EventWriter, batch: &str, mut objects: Vec<CommitObject>) {
     while !objects.is_empty() {
         match writer.commit(request(batch, objects.clone())).await {
             CommitOutcome::Committed { .. } => return,
@@ -25,7 +25,7 @@ async fn store(writer: &EventWriter, batch: &str, mut objects: Vec<CommitObject>
     }
 }
 
-async fn ingest(lake: Lake, worker: usize, batches: usize) {
+pub(crate) async fn ingest(lake: Lake, worker: usize, batches: usize) {
     let writer = lake.event_writer().await.unwrap();
     for batch in 0..batches {
         // Every object is in the work of both workers, in another order.

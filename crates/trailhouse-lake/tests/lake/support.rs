@@ -130,6 +130,7 @@ impl Place {
             })),
             backoff: Duration::ZERO,
             backoff_max: Duration::ZERO,
+            ..LakeOptions::default()
         }
     }
 
