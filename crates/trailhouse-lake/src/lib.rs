@@ -9,6 +9,8 @@
 mod clock;
 mod conditional_put;
 mod data_file;
+pub mod disk;
+pub mod durable_files;
 mod entry;
 pub mod error;
 mod event_files;
@@ -40,5 +42,5 @@ pub use lake::Lake;
 pub use quarantine::StoredQuarantine;
 pub use run_record::{RunRecord, RunStatus};
 pub use status::TableStatus;
-pub use store::{LakeOptions, WrapStore};
+pub use store::{Durability, LakeOptions, WrapStore};
 pub use tables::TableName;

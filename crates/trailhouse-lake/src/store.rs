@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::{
     conditional_put::check_conditional_put,
+    durable_files::DurableFiles,
     error::LakeError,
     log::{Backoff, TableLog},
     tables::TableName,
@@ -18,12 +19,24 @@ use crate::{
 /// Puts something between the lake and its store, for tests and measurements.
 pub type WrapStore = Arc<dyn Fn(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> + Send + Sync>;
 
+/// What a commit to a lake on a local disk survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A loss of power: files, log entries and their folders are synced before a commit counts.
+    #[default]
+    Fsync,
+    /// The end of the program, not of the machine: writing to disk is left to the operating system.
+    Os,
+}
+
 /// How a lake is opened.
 #[derive(Clone)]
 pub struct LakeOptions {
     /// The bucket of a lake at `s3://bucket/prefix`, as a store whose root is the bucket's. Its
     /// conditional put must be that of S3: `If-None-Match: *`.
     pub bucket: Option<Arc<dyn ObjectStore>>,
+    /// What a commit to a lake on a local disk survives.
+    pub durability: Durability,
     /// Wraps the store at the root of the storage system.
     pub wrap_store: Option<WrapStore>,
     /// The longest first wait before an attempt is repeated; it doubles with each attempt.
@@ -36,6 +49,7 @@ impl Default for LakeOptions {
     fn default() -> Self {
         Self {
             bucket: None,
+            durability: Durability::default(),
             wrap_store: None,
             backoff: Duration::from_millis(50),
             backoff_max: Duration::from_secs(5),
@@ -47,6 +61,7 @@ impl fmt::Debug for LakeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LakeOptions")
             .field("bucket", &self.bucket)
+            .field("durability", &self.durability)
             .field("wrap_store", &self.wrap_store.is_some())
             .field("backoff", &self.backoff)
             .field("backoff_max", &self.backoff_max)
@@ -72,7 +87,7 @@ impl LakeStore {
                 .clone()
                 .ok_or_else(|| unsupported("no store was given for the bucket"))?
         } else {
-            Arc::new(LocalFileSystem::new())
+            local_store(options.durability)
         };
         let root = match &options.wrap_store {
             Some(wrap) => wrap(root),
@@ -117,5 +132,12 @@ impl LakeStore {
         let root = Arc::clone(&self.root);
         let store = default_logstore(Arc::new(folder), root, &url, &StorageConfig::default());
         Ok(TableLog::new(table, store, self.backoff))
+    }
+}
+
+fn local_store(durability: Durability) -> Arc<dyn ObjectStore> {
+    match durability {
+        Durability::Fsync => Arc::new(DurableFiles::new()),
+        Durability::Os => Arc::new(LocalFileSystem::new()),
     }
 }
