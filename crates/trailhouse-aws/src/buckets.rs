@@ -68,6 +68,12 @@ impl Buckets {
         }
     }
 
+    /// Returns the region of the bucket; our own where S3 does not tell.
+    pub(crate) async fn region_for(&self, bucket: &str) -> String {
+        let told = self.locate(bucket, &self.home).await.filter(|region| is_region(region));
+        told.unwrap_or_else(|| self.home.clone())
+    }
+
     /// Asks for the head of the bucket, whose answer names the region even where it is a refusal.
     async fn locate(&self, bucket: &str, region: &str) -> Option<String> {
         match self.client(region).head_bucket().bucket(bucket).send().await {

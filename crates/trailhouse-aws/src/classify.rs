@@ -114,7 +114,15 @@ fn unanswered(
 /// Recognises that the call was never sent because there are no usable credentials.
 fn without_credentials(error: &(dyn Error + 'static)) -> Option<Trouble> {
     // A role that is assumed hides the credentials that are missing for it.
-    let credentials = find_last::<CredentialsError>(error)?;
+    find_last::<CredentialsError>(error).map(describe_credentials)
+}
+
+/// Understands why there are no credentials.
+pub(crate) fn classify_credentials(error: &CredentialsError) -> Trouble {
+    describe_credentials(find_last::<CredentialsError>(error).unwrap_or(error))
+}
+
+fn describe_credentials(credentials: &CredentialsError) -> Trouble {
     let (code, kind, advice) = match credentials {
         CredentialsError::CredentialsNotLoaded(_) => (
             "NoCredentials",
@@ -133,7 +141,7 @@ fn without_credentials(error: &(dyn Error + 'static)) -> Option<Trouble> {
         ),
         // A refusal of STS comes with its code; without one the source did not answer.
         CredentialsError::ProviderError(_) | CredentialsError::Unhandled(_) | _ => {
-            match find_last::<ErrorMetadata>(error).and_then(ErrorMetadata::code) {
+            match find_last::<ErrorMetadata>(credentials).and_then(ErrorMetadata::code) {
                 Some(_) => (
                     "CredentialsRefused",
                     PortErrorKind::Denied,
@@ -147,7 +155,7 @@ fn without_credentials(error: &(dyn Error + 'static)) -> Option<Trouble> {
             }
         }
     };
-    Some(unanswered(credentials, code, kind, advice))
+    unanswered(credentials, code, kind, advice)
 }
 
 /// What a code and a status mean.

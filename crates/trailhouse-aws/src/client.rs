@@ -18,6 +18,8 @@ pub(crate) const FALLBACK_REGION: &str = "us-east-1";
 const ATTEMPTS_MAX: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The SDK heeds it by itself; the store of a lake has to be told.
+const S3_ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_S3";
 const ROLE_SESSION_NAME: &str = "trailhouse";
 
 /// What the user says about AWS. Everything absent comes from the environment and the profile, as
@@ -82,6 +84,18 @@ impl AwsClients {
 
     pub(crate) fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
+    }
+
+    pub(crate) fn credentials_provider(&self) -> Option<SharedCredentialsProvider> {
+        self.config.credentials_provider()
+    }
+
+    /// Returns the address of S3 that is configured, by option or in the environment.
+    pub(crate) fn s3_endpoint_url(&self) -> Option<String> {
+        self.endpoint_url
+            .clone()
+            .or_else(|| std::env::var(S3_ENDPOINT_VARIABLE).ok())
+            .or_else(|| self.config.endpoint_url().map(str::to_owned))
     }
 
     /// Returns whether an address for SQS is configured, by option or in the environment.

@@ -7,12 +7,14 @@ mod address;
 mod buckets;
 mod classify;
 mod client;
+mod lake_store;
 mod listing;
 mod object;
 mod queue;
 
 pub use address::{QueueAddress, QueueAddressError, S3Url, S3UrlError};
 pub use client::{AwsClients, AwsOptions};
+pub use lake_store::LakeStoreError;
 pub use listing::S3Listing;
 pub use object::S3Reader;
 pub use queue::{QueueDepth, SqsQueue};
