@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trailhouse_model::Severity;
 use trailhouse_query::Format;
-use trailhouse_service::LoopbackAddress;
+use trailhouse_service::{Durability, LoopbackAddress};
 
 use crate::logging::LogFormat;
 
@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 /// Flags that mean the same everywhere.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The lake: a folder, made where there is none by `ingest`, `watch` and `demo`
+    /// The lake: a folder or s3://bucket/prefix, made where there is none by `ingest` and `watch`
     #[arg(
         long,
         global = true,
@@ -48,7 +48,10 @@ pub(crate) struct Global {
     /// Endpoint for S3 and SQS, for stand-ins and private endpoints
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
-    /// Role to assume before reading S3 and SQS
+    /// What a commit to a lake on a local disk survives: a loss of power, or the end of the program only
+    #[arg(long, global = true, value_enum, default_value_t = Durable::Fsync, value_name = "HOW")]
+    pub(crate) durability: Durable,
+    /// Role to assume before using S3 and SQS
     #[arg(long, global = true, value_name = "ARN")]
     pub(crate) role_arn: Option<String>,
     /// Memory that queries may use, such as 512MiB or 2GiB
@@ -80,6 +83,24 @@ pub(crate) enum When {
     Auto,
     Always,
     Never,
+}
+
+/// How far a commit to a local lake has come when it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Durable {
+    /// On the disk
+    Fsync,
+    /// With the operating system, which writes it to the disk some time later
+    Os,
+}
+
+impl From<Durable> for Durability {
+    fn from(durable: Durable) -> Self {
+        match durable {
+            Durable::Fsync => Self::Fsync,
+            Durable::Os => Self::Os,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,7 @@ use crate::{
     detect::{self, RunOptions, RunRange, RunReport},
     error::{FailureKind, ServiceError},
     ingest::{IngestSettings, IngestSummary, Progress, run_blocking},
+    lake::LakeAddress,
     packs::load_pack,
     watch::{WatchSettings, WatchSource, WatchUntil, watch},
 };
@@ -63,7 +64,7 @@ pub async fn demo(
     let sample = run_blocking(move || write_sample(&folder, seed)).await??;
     let lake = dir.join("lake");
     let lake_text = lake.to_string_lossy().into_owned();
-    let settings = IngestSettings { lake: lake_text.clone(), ..IngestSettings::default() };
+    let settings = IngestSettings { lake: lake_text, ..IngestSettings::default() };
     let watch_settings = WatchSettings {
         source: WatchSource::Folder(dir.join("logs")),
         until: WatchUntil::Empty,
@@ -79,8 +80,9 @@ pub async fn demo(
     let pack = load_pack(None)?;
     let session = SessionOptions::default();
     let options = RunOptions { range: RunRange::All, matching: None, session };
-    let run = detect::run(&lake_text, &pack, &options).await?;
-    let found = evidence(&lake_text).await?;
+    let address = settings.lake_address();
+    let run = detect::run(&address, &pack, &options).await?;
+    let found = evidence(&address).await?;
     Ok(DemoReport {
         dir: dir.to_path_buf(),
         lake,
@@ -102,7 +104,7 @@ fn count_found(labels: &[Label], found: &BTreeSet<String>) -> u64 {
 }
 
 /// The ids of all events that stand as evidence in the lake.
-async fn evidence(lake: &str) -> Result<BTreeSet<String>, ServiceError> {
+async fn evidence(lake: &LakeAddress) -> Result<BTreeSet<String>, ServiceError> {
     let sql = "SELECT DISTINCT unnest(event_ids) AS event_id FROM findings";
     let stream = crate::query::query(lake, sql, SessionOptions::default()).await?;
     let batches = stream.collect().await.map_err(|error| crate::query::query_error(&error, sql))?;

@@ -87,6 +87,9 @@ impl From<LakeError> for ServiceError {
                 Some("--lake takes the folder that holds the tables events, objects, ..."),
             ),
             LakeError::UnsupportedUri { .. } => (FailureKind::Usage, None),
+            LakeError::NoConditionalPut { .. } => {
+                (FailureKind::Configuration, Some("use such a store, or a lake on a local disk"))
+            }
             LakeError::UnsupportedProtocol { .. } | LakeError::SchemaMismatch { .. } => (
                 FailureKind::Table,
                 Some("use the build of trailhouse that wrote the lake, or a newer one"),
@@ -98,18 +101,20 @@ impl From<LakeError> for ServiceError {
                 FailureKind::Temporary,
                 Some("run the same command again; nothing is stored twice"),
             ),
-            LakeError::Store { .. } | LakeError::Delta { .. } => match error.kind() {
-                PortErrorKind::Denied => (FailureKind::Permission, None),
-                PortErrorKind::Throttled | PortErrorKind::Unavailable => {
-                    (FailureKind::Temporary, None)
+            LakeError::Probe { .. } | LakeError::Store { .. } | LakeError::Delta { .. } => {
+                match error.kind() {
+                    PortErrorKind::Denied => (FailureKind::Permission, None),
+                    PortErrorKind::Throttled | PortErrorKind::Unavailable => {
+                        (FailureKind::Temporary, None)
+                    }
+                    PortErrorKind::NotFound
+                    | PortErrorKind::Archived
+                    | PortErrorKind::TooLarge
+                    | PortErrorKind::Corrupt
+                    | PortErrorKind::Misconfigured
+                    | PortErrorKind::Bug => (FailureKind::Table, None),
                 }
-                PortErrorKind::NotFound
-                | PortErrorKind::Archived
-                | PortErrorKind::TooLarge
-                | PortErrorKind::Corrupt
-                | PortErrorKind::Misconfigured
-                | PortErrorKind::Bug => (FailureKind::Table, None),
-            },
+            }
         };
         let made = Self::new(kind, error_chain(&error));
         match hint {

@@ -10,7 +10,7 @@ use std::{
 use trailhouse_aws::{AwsClients, AwsOptions, S3Listing, S3Reader, S3Url};
 use trailhouse_decode::DecodeLimits;
 use trailhouse_ingest::{IngestLimits, IngestMachine, IngestReport};
-use trailhouse_lake::{EventWriter, Lake, TableName};
+use trailhouse_lake::{Durability, EventWriter, Lake, TableName};
 use trailhouse_local::{SourceLimits, plan};
 use trailhouse_runtime::{
     DecodePool, Drain, IngestObserver, IngestPorts, NotificationQueue, ObjectReader, SystemClock,
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{FailureKind, ServiceError},
+    lake::LakeAddress,
     repeats::RepeatCounter,
 };
 
@@ -35,6 +36,15 @@ pub struct IngestSettings {
     pub threads: Option<NonZeroUsize>,
     /// How to reach S3 and SQS.
     pub aws: AwsOptions,
+    /// What a commit on a local disk survives.
+    pub durability: Durability,
+}
+
+impl IngestSettings {
+    /// Returns where the lake is and how to reach it.
+    pub(crate) fn lake_address(&self) -> LakeAddress {
+        LakeAddress { uri: self.lake.clone(), aws: self.aws.clone(), durability: self.durability }
+    }
 }
 
 /// What is known while it runs.
@@ -136,7 +146,7 @@ impl Station {
     /// Opens or makes the lake, and starts the decoders.
     pub(crate) async fn open(settings: &IngestSettings) -> Result<Self, ServiceError> {
         let started = Instant::now();
-        let lake = Lake::create_or_open(&settings.lake).await?;
+        let lake = settings.lake_address().create_or_open().await?;
         let writer = Arc::new(RepeatCounter::new(lake.event_writer().await?));
         let limits = DecodeLimits::default();
         let pool = match settings.threads {

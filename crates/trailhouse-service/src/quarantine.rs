@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     error::{FailureKind, ServiceError},
     ingest::{IngestSettings, run_blocking},
+    lake::LakeAddress,
 };
 
 /// How often a retry is committed again when others commit at the same time.
@@ -54,13 +55,13 @@ pub struct Retried {
 }
 
 /// Returns the entries that wait to be retried, oldest first.
-pub async fn list_open(lake_uri: &str) -> Result<Vec<StoredQuarantine>, ServiceError> {
-    Ok(Lake::open(lake_uri).await?.open_quarantine().await?)
+pub async fn list_open(lake: &LakeAddress) -> Result<Vec<StoredQuarantine>, ServiceError> {
+    Ok(lake.open().await?.open_quarantine().await?)
 }
 
 /// Returns the one entry whose identity begins with the digits.
-pub async fn find(lake_uri: &str, prefix: &str) -> Result<StoredQuarantine, ServiceError> {
-    find_in(&Lake::open(lake_uri).await?, prefix).await
+pub async fn find(lake: &LakeAddress, prefix: &str) -> Result<StoredQuarantine, ServiceError> {
+    find_in(&lake.open().await?, prefix).await
 }
 
 async fn find_in(lake: &Lake, prefix: &str) -> Result<StoredQuarantine, ServiceError> {
@@ -84,7 +85,7 @@ pub async fn retry(
     settings: &IngestSettings,
     prefixes: &[String],
 ) -> Result<Vec<Retried>, ServiceError> {
-    let lake = Lake::open(&settings.lake).await?;
+    let lake = settings.lake_address().open().await?;
     let mut entries = Vec::new();
     if prefixes.is_empty() {
         for entry in lake.open_quarantine().await? {

@@ -1,17 +1,19 @@
 //! SQL over a lake.
 
-use trailhouse_lake::Lake;
 use trailhouse_query::{QueryError, QuerySession, QueryStream, SessionOptions};
 
-use crate::error::{FailureKind, ServiceError};
+use crate::{
+    error::{FailureKind, ServiceError},
+    lake::LakeAddress,
+};
 
 /// Runs one statement that only reads.
 pub async fn query(
-    lake_uri: &str,
+    lake: &LakeAddress,
     sql: &str,
     options: SessionOptions,
 ) -> Result<QueryStream, ServiceError> {
-    let lake = Lake::open(lake_uri).await?;
+    let lake = lake.open().await?;
     let session =
         QuerySession::open(&lake, &options).await.map_err(|error| query_error(&error, sql))?;
     session.run(sql).await.map_err(|error| query_error(&error, sql))

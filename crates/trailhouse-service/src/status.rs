@@ -1,9 +1,9 @@
 //! What is in the lake and how fresh it is.
 
-use trailhouse_lake::{Lake, TableStatus};
+use trailhouse_lake::TableStatus;
 use trailhouse_query::{QuerySession, SessionOptions};
 
-use crate::{error::ServiceError, query::query_error};
+use crate::{error::ServiceError, lake::LakeAddress, query::query_error};
 
 /// How fresh each account and region is: one row each, the quietest first.
 pub const FRESHNESS_SQL: &str = "\
@@ -27,8 +27,11 @@ pub struct LakeStatus {
 }
 
 /// Looks at a lake.
-pub async fn status(lake_uri: &str, options: SessionOptions) -> Result<LakeStatus, ServiceError> {
-    let lake = Lake::open(lake_uri).await?;
+pub async fn status(
+    lake: &LakeAddress,
+    options: SessionOptions,
+) -> Result<LakeStatus, ServiceError> {
+    let lake = lake.open().await?;
     let tables = lake.status().await?;
     let open = lake.open_quarantine().await?;
     let session = QuerySession::open(&lake, &options)

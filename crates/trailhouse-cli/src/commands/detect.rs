@@ -9,6 +9,7 @@ use trailhouse_service::{
 };
 
 use super::{
+    lake_address,
     rows::{Cells, write},
     session_options,
     summary::{count, grouped, plural},
@@ -36,7 +37,7 @@ pub(super) async fn run(
                 matching: matching.clone(),
                 session: session_options(global),
             };
-            let report = detect::run(&global.lake, &pack, &options).await?;
+            let report = detect::run(&lake_address(global), &pack, &options).await?;
             tell_run(global, &report, *min_severity, terminal)?;
             Ok(run_exit(&report, *fail_on))
         }

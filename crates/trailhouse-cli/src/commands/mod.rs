@@ -14,7 +14,8 @@ use std::num::NonZeroUsize;
 
 use trailhouse_query::SessionOptions;
 use trailhouse_service::{
-    AwsOptions, Drain, FailureKind, IngestSettings, ServiceError, StopSignal, install_signal_drain,
+    AwsOptions, Drain, FailureKind, IngestSettings, LakeAddress, ServiceError, StopSignal,
+    install_signal_drain,
 };
 
 use crate::{
@@ -37,16 +38,25 @@ pub(crate) async fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, ServiceE
     }
 }
 
-fn ingest_settings(global: &Global) -> IngestSettings {
-    let aws = AwsOptions {
+fn aws_options(global: &Global) -> AwsOptions {
+    AwsOptions {
         profile: global.profile.clone(),
         region: global.region.clone(),
         endpoint_url: global.endpoint_url.clone(),
         role_arn: global.role_arn.clone(),
         ..AwsOptions::default()
-    };
+    }
+}
+
+fn lake_address(global: &Global) -> LakeAddress {
+    let (uri, aws) = (global.lake.clone(), aws_options(global));
+    LakeAddress { uri, aws, durability: global.durability.into() }
+}
+
+fn ingest_settings(global: &Global) -> IngestSettings {
+    let LakeAddress { uri: lake, aws, durability } = lake_address(global);
     let threads = global.threads.and_then(|threads| NonZeroUsize::new(usize::from(threads)));
-    IngestSettings { lake: global.lake.clone(), threads, aws }
+    IngestSettings { lake, threads, aws, durability }
 }
 
 fn session_options(global: &Global) -> SessionOptions {

@@ -6,7 +6,7 @@ use trailhouse_service::{
 };
 
 use super::{
-    ingest_settings,
+    ingest_settings, lake_address,
     query::print_query,
     rows::{Cells, write},
     summary::plural,
@@ -47,7 +47,7 @@ pub(super) async fn run(
 }
 
 async fn list(global: &Global, terminal: &Terminal) -> Result<(), ServiceError> {
-    let open = quarantine::list_open(&global.lake).await?;
+    let open = quarantine::list_open(&lake_address(global)).await?;
     if open.is_empty() {
         terminal.say("Nothing is in quarantine.");
     }
@@ -68,7 +68,7 @@ async fn list(global: &Global, terminal: &Terminal) -> Result<(), ServiceError> 
 }
 
 async fn show(global: &Global, id: &str) -> Result<(), ServiceError> {
-    let found = quarantine::find(&global.lake, id).await?;
+    let found = quarantine::find(&lake_address(global), id).await?;
     let raw = String::from_utf8_lossy(&found.entry.raw).into_owned();
     let facts = [
         ("id", found.id.to_string()),

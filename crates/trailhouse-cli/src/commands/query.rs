@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use trailhouse_query::{OutputError, TableLimits, write_result};
 use trailhouse_service::{FailureKind, ServiceError, query, query_error};
 
-use super::{rows::output_result, session_options};
+use super::{lake_address, rows::output_result, session_options};
 use crate::{
     args::{Global, QueryArgs},
     exit::Exit,
@@ -24,7 +24,7 @@ pub(super) async fn print_query(
     sql: &str,
     rows_max: Option<usize>,
 ) -> Result<(), ServiceError> {
-    let rows = query(&global.lake, sql, session_options(global)).await?;
+    let rows = query(&lake_address(global), sql, session_options(global)).await?;
     let mut target = OutputTarget::open(global)?;
     let limits = TableLimits { width: target.width, rows_max };
     match write_result(rows, target.format, limits, &mut target.writer).await {

@@ -4,6 +4,7 @@ use trailhouse_query::{TableLimits, write_result};
 use trailhouse_service::{FRESHNESS_SQL, ServiceError, query_error, status};
 
 use super::{
+    lake_address,
     rows::output_result,
     session_options,
     summary::{bytes, grouped, plural},
@@ -15,7 +16,7 @@ use crate::{
 };
 
 pub(super) async fn run(global: &Global, terminal: &Terminal) -> Result<Exit, ServiceError> {
-    let status = status(&global.lake, session_options(global)).await?;
+    let status = status(&lake_address(global), session_options(global)).await?;
     terminal.say(&format!("Lake {}", global.lake));
     for table in &status.tables {
         let rows = table.rows.map_or_else(|| "? rows".to_owned(), |rows| plural(rows, "row"));

@@ -13,7 +13,7 @@ use trailhouse_runtime::{Clock, SystemClock};
 use uuid::Uuid;
 
 use super::{is_wanted, judge::judge};
-use crate::{error::ServiceError, query::query_error};
+use crate::{error::ServiceError, lake::LakeAddress, query::query_error};
 
 /// Which rows are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +77,12 @@ impl RunReport {
 
 /// Runs the active detections of a pack and stores findings and runs in one commit.
 pub async fn run(
-    lake_uri: &str,
+    lake: &LakeAddress,
     pack: &Pack,
     options: &RunOptions,
 ) -> Result<RunReport, ServiceError> {
     let started = Instant::now();
-    let lake = Lake::open(lake_uri).await?;
+    let lake = lake.open().await?;
     let up_to = lake.latest_version(TableName::Events).await?;
     let mut report = RunReport {
         run_id: Uuid::now_v7().to_string(),
