@@ -63,6 +63,14 @@ pub enum LakeError {
         /// The first column that differs.
         column: String,
     },
+    /// Another program demands of a column what is not promised here.
+    #[error("column {column} of table {table} must not be null or has another invariant")]
+    DemandingColumn {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
     /// The log says something that cannot be.
     #[error("table {table} is damaged at version {version}: {reason}")]
     Damaged {
@@ -158,7 +166,8 @@ impl LakeError {
             | Self::UnsupportedUri { .. }
             | Self::NoConditionalPut { .. }
             | Self::UnsupportedProtocol { .. }
-            | Self::SchemaMismatch { .. } => PortErrorKind::Misconfigured,
+            | Self::SchemaMismatch { .. }
+            | Self::DemandingColumn { .. } => PortErrorKind::Misconfigured,
             Self::Damaged { .. } => PortErrorKind::Corrupt,
             Self::Contended { .. } | Self::Unknown { .. } => PortErrorKind::Unavailable,
             Self::Probe { source, .. } | Self::Store { source, .. } => store_kind(source),

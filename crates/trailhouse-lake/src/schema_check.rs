@@ -71,13 +71,27 @@ fn check_metadata(table: TableName, metadata: &Value) -> Result<(), LakeError> {
         return Err(mismatch("(partitions)"));
     }
     let theirs = fields(metadata["schemaString"].as_str().unwrap_or_default());
-    for ours in fields(&schema_string(table)?) {
+    let ours = fields(&schema_string(table)?);
+    for ours in &ours {
         let same = |field: &&Value| field["name"] == ours["name"] && field["type"] == ours["type"];
         if !theirs.iter().any(|field| same(&field)) {
-            return Err(mismatch(ours["name"].as_str().unwrap_or_default()));
+            return Err(mismatch(name_of(ours)));
         }
     }
-    Ok(())
+    // A column that others added is null in the rows that are written here.
+    match theirs.iter().find(|field| demands_values(field)) {
+        Some(field) => Err(LakeError::DemandingColumn { table, column: name_of(field).to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Says whether rows may be refused for what they hold in this column, or for its absence.
+fn demands_values(field: &Value) -> bool {
+    field["nullable"] == false || !field["metadata"]["delta.invariants"].is_null()
+}
+
+fn name_of(field: &Value) -> &str {
+    field["name"].as_str().unwrap_or_default()
 }
 
 fn fields(schema: &str) -> Vec<Value> {

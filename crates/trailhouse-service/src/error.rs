@@ -94,6 +94,12 @@ impl From<LakeError> for ServiceError {
                 FailureKind::Table,
                 Some("use the build of trailhouse that wrote the lake, or a newer one"),
             ),
+            LakeError::DemandingColumn { .. } => (
+                FailureKind::Table,
+                Some(
+                    "let the column be null and drop its invariants, with the program that set them",
+                ),
+            ),
             LakeError::Damaged { .. } | LakeError::VersionGone { .. } | LakeError::Rows { .. } => {
                 (FailureKind::Table, None)
             }
@@ -178,5 +184,18 @@ fn drive_message(error: &DriveError) -> String {
         | DriveError::Panicked { .. }
         | DriveError::PayloadMissing { .. }
         | DriveError::Stalled => error_chain(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_cannot_hold_a_lake_is_a_matter_of_configuration() {
+        let error = LakeError::NoConditionalPut { uri: "s3://bucket/lake/".to_owned() };
+        let error = ServiceError::from(error);
+        assert_eq!(error.kind, FailureKind::Configuration);
+        assert!(error.message.contains("Amazon S3, SeaweedFS"), "{}", error.message);
     }
 }
