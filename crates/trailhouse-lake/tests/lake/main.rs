@@ -5,6 +5,7 @@
 mod commit;
 mod cost;
 mod create;
+mod durability;
 mod faults;
 mod faulty_store;
 mod findings;
