@@ -17,6 +17,7 @@ mod kill;
 mod memory;
 mod metrics;
 mod query;
+mod s3_lake;
 mod service;
 mod shutdown;
 mod support;
