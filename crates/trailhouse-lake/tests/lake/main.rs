@@ -1,6 +1,11 @@
 //! The lake through its public interface.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of the tests are tests too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of the tests are tests too"
+)]
 
 mod commit;
 mod cost;
