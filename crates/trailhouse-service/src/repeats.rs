@@ -13,8 +13,9 @@ use arrow_array::{Array, RecordBatch, cast::AsArray};
 use trailhouse_model::{BatchId, CommitOutcome, ObjectRef, QuarantineEntry, TableVersion};
 use trailhouse_runtime::ports::{CommitRequest, LakeWriter, PortError};
 
-/// Distinct events that are remembered, eight bytes each; past it nothing more is counted.
-const EVENTS_REMEMBERED_MAX: usize = 4_000_000;
+/// Distinct events that are remembered; past it nothing more is counted. The set takes some 18 MiB,
+/// and half as much again while it grows to that.
+const EVENTS_REMEMBERED_MAX: usize = 1_000_000;
 
 /// A writer that counts repeats in what it commits.
 pub(crate) struct RepeatCounter<L> {
