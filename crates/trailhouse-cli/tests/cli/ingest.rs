@@ -138,7 +138,7 @@ fn what_is_asked_for_wrongly_has_its_exit_code() {
     trailhouse(&["--lake", nowhere, "ingest", nowhere]).expect_code(2);
     let missing = trailhouse(&["--lake", nowhere, "query", "SELECT 1"]).expect_code(8);
     assert!(missing.stderr.contains("help:"), "{}", missing.stderr);
-    trailhouse(&["--lake", "s3://bucket/lake", "status"]).expect_code(2);
+    trailhouse(&["--lake", "gs://bucket/lake", "status"]).expect_code(2);
     let pack = trailhouse(&["detect", "ls", "--pack", nowhere]).expect_code(3);
     assert!(pack.stderr.contains("nowhere"), "{}", pack.stderr);
 }
