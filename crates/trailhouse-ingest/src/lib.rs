@@ -11,6 +11,7 @@ pub mod commit;
 mod deadline;
 mod input;
 pub mod invariants;
+mod jitter;
 mod limits;
 mod machine;
 mod message;

@@ -36,7 +36,8 @@ pub struct IngestLimits {
     pub visibility: Option<Duration>,
     /// Ends the work after so many empty answers in a row; absent for a service.
     pub finish_after_empty_receives: Option<u32>,
-    /// Delay before the first repetition of a failed call; doubles with each further one.
+    /// The longest delay before the first repetition of a failed call; doubles with each further
+    /// one. The delay is drawn evenly from all up to it.
     pub retry_delay_first: Duration,
     /// The longest delay before a repetition.
     pub retry_delay_max: Duration,
@@ -112,11 +113,9 @@ impl IngestLimits {
         Self { visibility: None, finish_after_empty_receives: Some(1), ..Self::once() }
     }
 
-    /// Returns the delay before the next repetition after so many failures in a row.
-    pub(crate) fn retry_delay(&self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        let delay = self.retry_delay_first.saturating_mul(1 << doublings);
-        delay.min(self.retry_delay_max)
+    /// Returns the longest delay before the next repetition after so many failures in a row.
+    pub(crate) fn retry_delay_longest(&self, failures: u32) -> Duration {
+        doubled(self.retry_delay_first, failures.saturating_sub(1)).min(self.retry_delay_max)
     }
 
     /// Returns what of a drain is kept for giving messages back.
@@ -130,6 +129,11 @@ impl IngestLimits {
     }
 }
 
+/// Doubles a delay so often.
+fn doubled(delay: Duration, times: u32) -> Duration {
+    delay.saturating_mul(1 << times.min(16))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +143,7 @@ mod tests {
         let limits = IngestLimits::default();
         let delays: Vec<u128> = [1, 2, 3, 8, 1_000_000]
             .into_iter()
-            .map(|failures| limits.retry_delay(failures).as_millis())
+            .map(|failures| limits.retry_delay_longest(failures).as_millis())
             .collect();
         assert_eq!(delays, [250, 500, 1_000, 30_000, 30_000]);
     }

@@ -11,7 +11,7 @@ mod settling;
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use trailhouse_model::{Disposition, EventTime};
@@ -23,6 +23,7 @@ use crate::{
     deadline::{Deadlines, Wake},
     input::{Failure, Input},
     invariants,
+    jitter::Jitter,
     limits::IngestLimits,
     message::{MessageStage, MessageTable},
     object::{ObjectStage, ObjectTable},
@@ -39,6 +40,7 @@ pub struct IngestMachine {
     pub(crate) budget: Budget,
     pub(crate) deadlines: Deadlines,
     pub(crate) report: IngestReport,
+    jitter: Jitter,
     actions: VecDeque<Action>,
     /// Settled objects that the driver has not been told to forget.
     forgotten: Vec<Ticket>,
@@ -69,7 +71,8 @@ pub struct IngestMachine {
 
 impl IngestMachine {
     /// Makes a machine that begins to receive at once. `run_id` begins the names of its batches
-    /// and must be unlike that of any other run on the same lake.
+    /// and must be unlike that of any other run on the same lake; what is random in a machine
+    /// follows from it alone.
     pub fn new(limits: IngestLimits, run_id: &str, now: Instant) -> Self {
         let budget = Budget::new(limits.bytes_in_flight_max, limits.compressed_bytes_max);
         let mut machine = Self {
@@ -79,6 +82,7 @@ impl IngestMachine {
             budget,
             deadlines: Deadlines::default(),
             report: IngestReport::default(),
+            jitter: Jitter::seeded(run_id),
             actions: VecDeque::new(),
             forgotten: Vec::new(),
             receives_in_flight: 0,
@@ -266,12 +270,18 @@ impl IngestMachine {
     fn lake_failed(&mut self, now: Instant, wake: Wake, failures: u32, stage: Stage, why: Failure) {
         match why.disposition {
             Disposition::RetryLater if failures < self.limits.lake_failures_max => {
-                self.deadlines.set(wake, now + self.limits.retry_delay(failures));
+                let delay = self.retry_delay(failures);
+                self.deadlines.set(wake, now + delay);
             }
             Disposition::RetryLater | Disposition::Quarantine | Disposition::Stop => {
                 self.halt(stage, why);
             }
         }
+    }
+
+    /// Draws the delay before the next repetition after so many failures in a row.
+    fn retry_delay(&mut self, failures: u32) -> Duration {
+        self.jitter.up_to(self.limits.retry_delay_longest(failures))
     }
 
     /// Stops at once. Nothing that is held was acknowledged, so all of it comes again.

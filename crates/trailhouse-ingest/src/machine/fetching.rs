@@ -175,7 +175,8 @@ impl IngestMachine {
 
     fn wait_to_fetch(&mut self, now: Instant, ticket: Ticket, failures: u32) {
         self.objects.advance(ticket, ObjectStage::Waiting);
-        self.deadlines.set(Wake::Object(ticket), now + self.limits.retry_delay(failures));
+        let delay = self.retry_delay(failures);
+        self.deadlines.set(Wake::Object(ticket), now + delay);
     }
 
     pub(super) fn retry_fetch(&mut self, ticket: Ticket) {

@@ -71,7 +71,7 @@ impl IngestMachine {
         let may_retry = self.receive_failures < self.limits.receive_failures_max;
         match failure.disposition {
             Disposition::RetryLater if may_retry => {
-                let delay = self.limits.retry_delay(self.receive_failures);
+                let delay = self.retry_delay(self.receive_failures);
                 self.deadlines.set(Wake::Receive, now + delay);
             }
             Disposition::RetryLater | Disposition::Quarantine | Disposition::Stop => {

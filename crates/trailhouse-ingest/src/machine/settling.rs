@@ -167,8 +167,8 @@ impl IngestMachine {
             return;
         }
         work.stage = MessageStage::WaitingToAcknowledge;
-        let at = now + self.limits.retry_delay(failures);
-        self.deadlines.set(Wake::Acknowledge(message), at);
+        let delay = self.retry_delay(failures);
+        self.deadlines.set(Wake::Acknowledge(message), now + delay);
     }
 
     pub(super) fn retry_acknowledge(&mut self, message: MessageTicket) {

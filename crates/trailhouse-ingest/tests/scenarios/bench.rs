@@ -24,8 +24,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(limits: IngestLimits) -> Self {
+        Self::named("run", limits)
+    }
+
+    pub(crate) fn named(run_id: &str, limits: IngestLimits) -> Self {
         let now = Instant::now();
-        let machine = IngestMachine::new(limits, "run", now);
+        let machine = IngestMachine::new(limits, run_id, now);
         let mut bench = Self { machine, now, actions: Vec::new() };
         bench.collect();
         bench
@@ -48,6 +52,13 @@ impl Bench {
         self.now += pause;
         self.machine.handle_timeout(self.now);
         self.collect();
+    }
+
+    /// Waits until the machine wants to be woken and returns how long that took.
+    pub(crate) fn wait_for_deadline(&mut self) -> Duration {
+        let pause = self.machine.poll_timeout().unwrap() - self.now;
+        self.wait(pause);
+        pause
     }
 
     /// Delivers one message and returns what is asked about its objects.

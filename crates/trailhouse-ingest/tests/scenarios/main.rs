@@ -308,16 +308,22 @@ fn a_batch_does_not_wait_where_it_leaves_no_room_for_company() {
 
 #[test]
 fn failed_receives_are_repeated_less_and_less_often() {
-    let mut bench =
-        Bench::new(IngestLimits { receives_in_flight_max: 1, ..IngestLimits::default() });
-    for millis in [250, 500, 1_000] {
-        let failure = failure(Disposition::RetryLater);
-        bench.tell(Input::ReceiveFailed { failure });
-        bench.wait(Duration::from_millis(millis - 1));
-        assert_eq!(bench.count(is_receive), 0);
-        bench.wait(Duration::from_millis(1));
-        assert_eq!(bench.count(is_receive), 1);
-    }
+    let delays_of = |run_id| {
+        let limits = IngestLimits { receives_in_flight_max: 1, ..IngestLimits::default() };
+        let mut bench = Bench::named(run_id, limits);
+        let mut delays = Vec::new();
+        for millis in [250, 500, 1_000, 2_000] {
+            bench.tell(Input::ReceiveFailed { failure: failure(Disposition::RetryLater) });
+            assert_eq!(bench.count(is_receive), 0);
+            let delay = bench.wait_for_deadline();
+            assert!(!delay.is_zero() && delay <= Duration::from_millis(millis), "{delay:?}");
+            assert_eq!(bench.count(is_receive), 1);
+            delays.push(delay);
+        }
+        delays
+    };
+    assert_eq!(delays_of("one"), delays_of("one"), "the run id decides");
+    assert_ne!(delays_of("one"), delays_of("other"), "two that failed together part");
 }
 
 #[test]
