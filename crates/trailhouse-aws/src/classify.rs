@@ -5,7 +5,8 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
-use trailhouse_runtime::{PortError, PortErrorKind, error_chain};
+use trailhouse_model::BucketName;
+use trailhouse_runtime::{CircuitKey, PortError, PortErrorKind, error_chain};
 
 const REGION_HEADER: &str = "x-amz-bucket-region";
 const MESSAGE_CHARS_MAX: usize = 600;
@@ -46,6 +47,26 @@ impl Trouble {
         advice: &'static str,
     ) -> Self {
         Self { kind, place: Place::Here, code: code.to_owned(), message, advice }
+    }
+
+    /// Returns what must be put right before anything in the bucket can be read: the KMS key that
+    /// the answer names, or else the bucket. Nothing where the object alone is in trouble.
+    pub(crate) fn circuit(&self, bucket: &BucketName) -> Option<CircuitKey> {
+        match self.kind {
+            PortErrorKind::Denied | PortErrorKind::Misconfigured => {
+                Some(match kms_key_in(&self.message) {
+                    Some(key) => CircuitKey::KmsKey(key.to_owned()),
+                    None => CircuitKey::Bucket(bucket.clone()),
+                })
+            }
+            PortErrorKind::NotFound
+            | PortErrorKind::Archived
+            | PortErrorKind::Throttled
+            | PortErrorKind::Unavailable
+            | PortErrorKind::TooLarge
+            | PortErrorKind::Corrupt
+            | PortErrorKind::Bug => None,
+        }
     }
 
     pub(crate) fn into_port_error(self, action: &'static str, subject: String) -> PortError {
@@ -299,6 +320,20 @@ fn find_last<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option
     found
 }
 
+/// Finds the ARN of a KMS key in what S3 passes on from KMS.
+fn kms_key_in(message: &str) -> Option<&str> {
+    let is_of_arn =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, ':' | '/' | '-' | '_');
+    let is_key = |word: &&str| {
+        let mut parts = word.splitn(6, ':');
+        parts.next() == Some("arn")
+            && parts.next().is_some()
+            && parts.next() == Some("kms")
+            && parts.nth(2).is_some_and(|resource| resource.starts_with("key/"))
+    };
+    message.split(|letter: char| !is_of_arn(letter)).find(is_key)
+}
+
 /// Makes one line of a text that may come from any host that the user names as an endpoint.
 fn shortened(text: &str) -> String {
     let mut line = String::new();
@@ -336,6 +371,8 @@ mod tests {
         (Some("KmsInvalidState"), 400, Denied),
         (Some("ExpiredToken"), 400, Denied),
         (Some("SignatureDoesNotMatch"), 403, Denied),
+        (Some("KMS.NotFoundException"), 400, Denied),
+        (Some("KMS.KMSInvalidStateException"), 400, Denied),
         (Some("KMS.ThrottlingException"), 400, Throttled),
         (Some("SlowDown"), 503, Throttled),
         (Some("OverLimit"), 403, Throttled),
@@ -383,6 +420,38 @@ mod tests {
         assert_eq!(without_credentials(&failure).map(|trouble| trouble.kind), Some(Misconfigured));
         let failure = CredentialsError::provider_error(failure);
         assert_eq!(without_credentials(&failure).map(|trouble| trouble.kind), Some(Misconfigured));
+    }
+
+    #[test]
+    fn a_refusal_concerns_the_key_it_names_or_else_the_bucket() {
+        const KEY: &str =
+            "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let bucket = BucketName::new("trail-logs");
+        let role = "User: arn:aws:sts::111122223333:assumed-role/reader/i-1 is not authorized to";
+        for message in [
+            format!("{role} perform: kms:Decrypt on resource: {KEY} because no policy allows it"),
+            format!("{KEY} is disabled."),
+            format!("{KEY} is pending deletion."),
+            format!("Key '{KEY}' does not exist"),
+        ] {
+            let trouble = Trouble::new(Denied, "AccessDenied", message, "");
+            assert_eq!(trouble.circuit(&bucket), Some(CircuitKey::KmsKey(KEY.to_owned())));
+        }
+        for (kind, message) in [
+            (
+                Denied,
+                format!("{role} perform: s3:GetObject on resource: arn:aws:s3:::trail-logs/k"),
+            ),
+            (Denied, "arn:aws:kms:eu-west-1:111122223333:alias/trail".to_owned()),
+            (Misconfigured, "The specified bucket does not exist".to_owned()),
+        ] {
+            let trouble = Trouble::new(kind, "AccessDenied", message, "");
+            assert_eq!(trouble.circuit(&bucket), Some(CircuitKey::Bucket(bucket.clone())));
+        }
+        for kind in [NotFound, Archived, Throttled, Unavailable] {
+            let trouble = Trouble::new(kind, "Code", format!("{KEY}: rate exceeded"), "");
+            assert_eq!(trouble.circuit(&bucket), None, "{kind}");
+        }
     }
 
     #[test]

@@ -48,9 +48,15 @@ impl ObjectReader for S3Reader {
     /// Tells a body that ends early from a whole one; such a body is worth another try.
     async fn read(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, PortError> {
         // The SDK's future is large; it lives on the heap instead of in every caller.
-        Box::pin(self.read_whole(object, bytes_max))
-            .await
-            .map_err(|trouble| trouble.into_port_error("read object", object.to_string()))
+        let outcome = Box::pin(self.read_whole(object, bytes_max)).await;
+        outcome.map_err(|trouble| {
+            let circuit = trouble.circuit(&object.bucket);
+            let error = trouble.into_port_error("read object", object.to_string());
+            match circuit {
+                Some(circuit) => error.concerning(circuit),
+                None => error,
+            }
+        })
     }
 }
 

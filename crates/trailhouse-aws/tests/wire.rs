@@ -16,7 +16,8 @@ use std::{
 
 use support::{clients, object};
 use trailhouse_aws::S3Reader;
-use trailhouse_runtime::{ObjectReader, PortErrorKind};
+use trailhouse_model::BucketName;
+use trailhouse_runtime::{CircuitKey, ObjectReader, PortErrorKind};
 
 /// Answers every request with what `answer` makes of its head; returns the URL and the number of
 /// requests so far. The thread ends with the test process.
@@ -55,6 +56,11 @@ fn response(status: &str, headers: &str, body: &str) -> String {
 fn refusal(status: &str, headers: &str, code: &str) -> String {
     let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
     response(status, headers, &body)
+}
+
+/// What a refusal concerns that no key is named in.
+fn circuit_of_bucket() -> Option<Box<CircuitKey>> {
+    Some(Box::new(CircuitKey::Bucket(BucketName::new("trail-logs"))))
 }
 
 fn is_signed_for(head: &str, region: &str) -> bool {
@@ -116,6 +122,7 @@ async fn a_redirect_that_leads_nowhere_is_followed_once() {
     let reader = S3Reader::new(&clients(&url));
     let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
+    assert_eq!(error.circuit, circuit_of_bucket(), "nothing else in the bucket can be read either");
     assert_eq!(requests.load(Ordering::SeqCst), 2);
 }
 
@@ -143,15 +150,20 @@ async fn a_body_of_unknown_length_is_stopped_at_the_limit() {
 async fn refusals_have_their_kind() {
     for (status, code, kind) in [
         ("503 Slow Down", "SlowDown", PortErrorKind::Throttled),
+        ("429 Too Many Requests", "TooManyRequests", PortErrorKind::Throttled),
+        ("400 Bad Request", "KMS.ThrottlingException", PortErrorKind::Throttled),
         ("500 Internal Server Error", "InternalError", PortErrorKind::Unavailable),
         ("403 Forbidden", "AccessDenied", PortErrorKind::Denied),
         ("400 Bad Request", "KMS.DisabledException", PortErrorKind::Denied),
+        ("404 Not Found", "NoSuchBucket", PortErrorKind::Misconfigured),
         ("403 Forbidden", "InvalidObjectState", PortErrorKind::Archived),
     ] {
         let (url, _) = serve(move |_| refusal(status, "", code));
         let reader = S3Reader::new(&clients(&url));
         let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
         assert_eq!(error.kind, kind, "{}", error.chain());
+        let is_denied = matches!(kind, PortErrorKind::Denied | PortErrorKind::Misconfigured);
+        assert_eq!(error.circuit, circuit_of_bucket().filter(|_| is_denied), "{code}");
     }
 }
 

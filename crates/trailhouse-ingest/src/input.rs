@@ -7,6 +7,7 @@ use trailhouse_model::{
 };
 
 use crate::{
+    circuit::CircuitKey,
     queue::QueueMessage,
     ticket::{MessageTicket, Ticket},
 };
@@ -21,7 +22,7 @@ pub struct Failure {
 }
 
 /// Why an object could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FetchFailureKind {
     /// It is not there under this key.
     Missing,
@@ -31,8 +32,12 @@ pub enum FetchFailureKind {
     TooLarge,
     /// What came is damaged.
     Corrupt,
-    /// The store is busy, out of order or does not let us in; later it may work.
+    /// The store is out of order; later it may work.
     Temporary,
+    /// The store, or the service that keeps its keys, asks to slow down.
+    Throttled,
+    /// We may not read it, and nor may we read others, until this is put right.
+    Denied(CircuitKey),
     /// Asking again cannot help, and the object is not to blame.
     Hopeless,
 }

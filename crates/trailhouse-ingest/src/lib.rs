@@ -8,6 +8,7 @@
 mod action;
 mod budget;
 pub mod commit;
+mod circuit;
 mod deadline;
 mod input;
 pub mod invariants;
@@ -21,6 +22,7 @@ mod report;
 mod ticket;
 
 pub use action::{Action, Delivery, MachineStop, QuarantineSubject, Stage};
+pub use circuit::CircuitKey;
 pub use input::{
     DecodeFailure, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind, Input,
 };

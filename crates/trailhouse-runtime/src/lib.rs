@@ -17,7 +17,7 @@ pub use drain::{Drain, StopSignal, install_signal_drain};
 pub use ingest_driver::{DriveError, IngestPorts, drive_ingest};
 pub use observer::{IngestObserver, PortCall, Quarantined, StoredObject, Turn, Unobserved};
 pub use ports::{
-    AcknowledgeReport, BoxError, CommitObject, CommitRequest, LakeWriter, MessageBody,
+    AcknowledgeReport, BoxError, CircuitKey, CommitObject, CommitRequest, LakeWriter, MessageBody,
     NotificationQueue, ObjectReader, PortError, PortErrorKind, QueueMessage, ReceiptHandle,
     error_chain,
 };

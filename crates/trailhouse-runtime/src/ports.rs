@@ -12,7 +12,7 @@ use trailhouse_model::{
     TableVersion,
 };
 
-pub use trailhouse_ingest::{MessageBody, QueueMessage, ReceiptHandle};
+pub use trailhouse_ingest::{CircuitKey, MessageBody, QueueMessage, ReceiptHandle};
 
 /// Any error, as the cause of a [`PortError`].
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -83,6 +83,8 @@ pub struct PortError {
     pub kind: PortErrorKind,
     /// What was being done, as in `read object`.
     pub action: &'static str,
+    /// What must be put right before this object, and others like it, can be read.
+    pub circuit: Option<Box<CircuitKey>>,
     /// What the other side said.
     #[source]
     pub source: Option<BoxError>,
@@ -93,7 +95,7 @@ const _: () = assert!(size_of::<PortError>() <= 64, "errors travel by value");
 impl PortError {
     /// Makes an error without a cause.
     pub fn new(kind: PortErrorKind, action: &'static str) -> Self {
-        Self { kind, action, source: None }
+        Self { kind, action, circuit: None, source: None }
     }
 
     /// Makes an error with its cause.
@@ -102,7 +104,13 @@ impl PortError {
         action: &'static str,
         source: impl Into<BoxError>,
     ) -> Self {
-        Self { kind, action, source: Some(source.into()) }
+        Self { kind, action, circuit: None, source: Some(source.into()) }
+    }
+
+    /// Says what must be put right before this object, and others like it, can be read.
+    #[must_use]
+    pub fn concerning(self, circuit: CircuitKey) -> Self {
+        Self { circuit: Some(Box::new(circuit)), ..self }
     }
 
     /// Returns the message and those of all causes, joined by colons.

@@ -113,7 +113,9 @@ impl IngestMachine {
                 self.condemn(ticket, QuarantineReason::LimitExceeded, detail);
             }
             FetchFailureKind::Corrupt => self.found_corrupt(ticket, detail),
-            FetchFailureKind::Temporary => self.fetch_later(now, ticket, detail),
+            FetchFailureKind::Temporary
+            | FetchFailureKind::Throttled
+            | FetchFailureKind::Denied(_) => self.fetch_later(now, ticket, detail),
             FetchFailureKind::Hopeless => self.give_up(ticket, detail),
         }
     }

@@ -273,7 +273,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
             Err(error) => {
                 let detail = error.chain();
                 tracing::debug!(error = detail, "failed to fetch an object");
-                Err(FetchFailure { kind: fetch_failure(error.kind), detail })
+                Err(FetchFailure { kind: fetch_failure(&error), detail })
             }
         };
         Input::Fetched { ticket, outcome }
@@ -304,16 +304,19 @@ fn failure(error: &PortError) -> Failure {
     Failure { disposition: error.disposition(), detail }
 }
 
-/// Access may be granted while we wait; a bucket that does not exist will not appear.
-fn fetch_failure(kind: PortErrorKind) -> FetchFailureKind {
-    match kind {
+/// A refusal that names what it concerns may end for all that it concerns; one that does not is the
+/// object's own.
+fn fetch_failure(error: &PortError) -> FetchFailureKind {
+    if let Some(circuit) = &error.circuit {
+        return FetchFailureKind::Denied(circuit.as_ref().clone());
+    }
+    match error.kind {
         PortErrorKind::NotFound => FetchFailureKind::Missing,
         PortErrorKind::Archived => FetchFailureKind::Archived,
         PortErrorKind::TooLarge => FetchFailureKind::TooLarge,
         PortErrorKind::Corrupt => FetchFailureKind::Corrupt,
-        PortErrorKind::Denied | PortErrorKind::Throttled | PortErrorKind::Unavailable => {
-            FetchFailureKind::Temporary
-        }
+        PortErrorKind::Denied | PortErrorKind::Unavailable => FetchFailureKind::Temporary,
+        PortErrorKind::Throttled => FetchFailureKind::Throttled,
         PortErrorKind::Misconfigured | PortErrorKind::Bug => FetchFailureKind::Hopeless,
     }
 }
