@@ -25,6 +25,7 @@ pub(crate) fn check_limits(machine: &IngestMachine) -> Result<(), Violation> {
         at_most(count(ObjectStage::Fetching), limits.fetches_in_flight_max),
         "fetches stay within their limit",
     )?;
+    require(machine.window.is_within_limits(), "the fetch window stays within its limit")?;
     require(
         at_most(machine.objects.active(), limits.objects_in_flight_max),
         "objects stay within their limit",

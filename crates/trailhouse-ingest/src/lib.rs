@@ -17,9 +17,11 @@ mod limits;
 mod machine;
 mod message;
 mod object;
+mod outcome;
 pub mod queue;
 mod report;
 mod ticket;
+mod window;
 
 pub use action::{Action, Delivery, MachineStop, QuarantineSubject, Stage};
 pub use circuit::CircuitKey;
@@ -28,6 +30,7 @@ pub use input::{
 };
 pub use limits::IngestLimits;
 pub use machine::IngestMachine;
+pub use outcome::FetchOutcome;
 pub use queue::{MessageBody, QueueMessage, ReceiptHandle};
 pub use report::{EXAMPLES_MAX, IngestReport, NAMES_MAX};
 pub use ticket::{MessageTicket, Ticket};

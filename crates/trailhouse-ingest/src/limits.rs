@@ -20,8 +20,10 @@ pub struct IngestLimits {
     pub objects_in_flight_max: u32,
     /// Objects asked about in one look-up.
     pub objects_per_look_up_max: u32,
-    /// Objects being downloaded at the same time.
+    /// Objects being downloaded at the same time, when nothing asks to slow down.
     pub fetches_in_flight_max: u32,
+    /// Objects being downloaded at the same time, to begin with.
+    pub fetch_window_first: u32,
     /// Bytes held for objects between fetch and commit. One object alone may pass it.
     pub bytes_in_flight_max: u64,
     /// Compressed bytes of one object.
@@ -45,6 +47,9 @@ pub struct IngestLimits {
     pub receive_failures_max: u32,
     /// Failed downloads after which an object is given up and its message left in the queue.
     pub fetch_failures_max: u32,
+    /// Answers to slow down after which an object is given up. They are no fault of the object, so
+    /// there may be more of them.
+    pub fetch_throttles_max: u32,
     /// Repetitions after an object was not found, before it goes to quarantine as missing.
     pub missing_retries_max: u32,
     /// Failed calls to the lake in a row after which the machine stops.
@@ -71,7 +76,8 @@ impl Default for IngestLimits {
             messages_in_flight_max: 1_000,
             objects_in_flight_max: 2_000,
             objects_per_look_up_max: 500,
-            fetches_in_flight_max: 32,
+            fetches_in_flight_max: 64,
+            fetch_window_first: 8,
             bytes_in_flight_max: 320 * MIB,
             compressed_bytes_max: 128 * MIB,
             batch_inflated_bytes_max: 128 * MIB,
@@ -83,6 +89,7 @@ impl Default for IngestLimits {
             retry_delay_max: Duration::from_secs(30),
             receive_failures_max: u32::MAX,
             fetch_failures_max: 5,
+            fetch_throttles_max: 20,
             missing_retries_max: 3,
             lake_failures_max: u32::MAX,
             acknowledge_failures_max: 3,

@@ -29,6 +29,7 @@ use crate::{
     object::{ObjectStage, ObjectTable},
     report::IngestReport,
     ticket::{MessageTicket, Ticket},
+    window::FetchWindow,
 };
 
 /// Decides what an ingest does next. Holds tickets and sizes, no payloads.
@@ -38,6 +39,7 @@ pub struct IngestMachine {
     pub(crate) messages: MessageTable,
     pub(crate) objects: ObjectTable,
     pub(crate) budget: Budget,
+    pub(crate) window: FetchWindow,
     pub(crate) deadlines: Deadlines,
     pub(crate) report: IngestReport,
     jitter: Jitter,
@@ -75,11 +77,13 @@ impl IngestMachine {
     /// follows from it alone.
     pub fn new(limits: IngestLimits, run_id: &str, now: Instant) -> Self {
         let budget = Budget::new(limits.bytes_in_flight_max, limits.compressed_bytes_max);
+        let window = FetchWindow::new(limits.fetch_window_first, limits.fetches_in_flight_max);
         let mut machine = Self {
             limits,
             messages: MessageTable::new(),
             objects: ObjectTable::new(),
             budget,
+            window,
             deadlines: Deadlines::default(),
             report: IngestReport::default(),
             jitter: Jitter::seeded(run_id),

@@ -7,6 +7,7 @@ use trailhouse_model::{ObjectId, ObjectRef, QuarantineReason};
 use crate::{
     input::DecodedFacts,
     ticket::{MessageTicket, Ticket},
+    window::FetchNumber,
 };
 
 /// How far an object has come.
@@ -67,8 +68,12 @@ pub(crate) struct ObjectWork {
     pub(crate) named: ObjectRef,
     /// Who waits for it; empty once all of them were given back.
     pub(crate) messages: BTreeSet<MessageTicket>,
+    /// The last download that was begun.
+    pub(crate) fetch_number: FetchNumber,
     /// Failed downloads.
     pub(crate) fetch_failures: u32,
+    /// Downloads that were asked to slow down.
+    pub(crate) throttles: u32,
     /// How often it was not found under either key.
     pub(crate) missing: u32,
     /// Whether damaged bytes were fetched anew already.
@@ -157,7 +162,9 @@ impl ObjectTable {
             object,
             id,
             messages: BTreeSet::from([message]),
+            fetch_number: FetchNumber::default(),
             fetch_failures: 0,
+            throttles: 0,
             missing: 0,
             fetched_anew: false,
             held_bytes: 0,

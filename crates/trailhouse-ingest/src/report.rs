@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trailhouse_model::{EventTime, ObjectRef, QuarantineReason};
 
-use crate::input::DecodedFacts;
+use crate::{
+    input::{DecodedFacts, FetchFailure},
+    outcome::FetchOutcome,
+};
 
 /// Examples of quarantined and of failed objects that are kept.
 pub const EXAMPLES_MAX: usize = 100;
@@ -67,6 +70,10 @@ pub struct IngestReport {
     pub inflated_bytes: u64,
     /// Commits made.
     pub commits: u64,
+    /// Downloads by how they ended.
+    pub fetches: BTreeMap<FetchOutcome, u64>,
+    /// Downloads that were put off to be repeated.
+    pub fetch_retries: u64,
 }
 
 impl IngestReport {
@@ -99,6 +106,8 @@ impl IngestReport {
         self.compressed_bytes += other.compressed_bytes;
         self.inflated_bytes += other.inflated_bytes;
         self.commits += other.commits;
+        self.fetch_retries += other.fetch_retries;
+        add_counts(&mut self.fetches, other.fetches);
         self.first_event_time = earliest(self.first_event_time, other.first_event_time);
         self.last_event_time = self.last_event_time.max(other.last_event_time);
         add_counts(&mut self.ignored_messages, other.ignored_messages);
@@ -127,6 +136,11 @@ impl IngestReport {
         self.last_event_time = self.last_event_time.max(facts.last_event_time);
         add_names(&mut self.accounts, &facts.accounts);
         add_names(&mut self.regions, &facts.regions);
+    }
+
+    pub(crate) fn count_fetch(&mut self, failure: Option<&FetchFailure>) {
+        let outcome = failure.map_or(FetchOutcome::Read, |failure| (&failure.kind).into());
+        *self.fetches.entry(outcome).or_default() += 1;
     }
 
     pub(crate) fn count_skipped(&mut self, kind: &str) {

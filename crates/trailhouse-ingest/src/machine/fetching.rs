@@ -11,6 +11,7 @@ use crate::{
     input::{DecodeFailure, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind},
     object::{ObjectStage, Verdict},
     ticket::Ticket,
+    window::FetchNumber,
 };
 
 impl IngestMachine {
@@ -60,7 +61,7 @@ impl IngestMachine {
     }
 
     pub(super) fn start_fetches(&mut self) {
-        let fetches_max = usize::try_from(self.limits.fetches_in_flight_max).unwrap_or(usize::MAX);
+        let fetches_max = usize::try_from(self.window.size()).unwrap_or(usize::MAX);
         while self.objects.count(ObjectStage::Fetching) < fetches_max {
             let Some(ticket) = self.objects.first(ObjectStage::Ready) else { return };
             let Some(work) = self.objects.get(ticket) else { return };
@@ -70,6 +71,10 @@ impl IngestMachine {
                 return;
             }
             self.hold(ticket, bytes);
+            let number = self.window.begin();
+            if let Some(work) = self.objects.get_mut(ticket) {
+                work.fetch_number = number;
+            }
             self.objects.advance(ticket, ObjectStage::Fetching);
             let bytes_max = self.limits.compressed_bytes_max;
             self.actions.push_back(Action::Fetch { ticket, object, bytes_max });
@@ -82,11 +87,13 @@ impl IngestMachine {
         ticket: Ticket,
         outcome: Result<u64, FetchFailure>,
     ) {
+        self.report.count_fetch(outcome.as_ref().err());
         if !self.objects.is_at(ticket, ObjectStage::Fetching) {
             return;
         }
         match outcome {
             Ok(compressed_bytes) => {
+                self.window.succeeded(self.fetch_number(ticket));
                 let bytes = self.budget.observe_compressed(compressed_bytes);
                 self.hold(ticket, bytes);
                 self.objects.advance(ticket, ObjectStage::Decoding);
@@ -113,9 +120,10 @@ impl IngestMachine {
                 self.condemn(ticket, QuarantineReason::LimitExceeded, detail);
             }
             FetchFailureKind::Corrupt => self.found_corrupt(ticket, detail),
-            FetchFailureKind::Temporary
-            | FetchFailureKind::Throttled
-            | FetchFailureKind::Denied(_) => self.fetch_later(now, ticket, detail),
+            FetchFailureKind::Throttled => self.fetch_throttled(now, ticket, detail),
+            FetchFailureKind::Temporary | FetchFailureKind::Denied(_) => {
+                self.fetch_later(now, ticket, detail);
+            }
             FetchFailureKind::Hopeless => self.give_up(ticket, detail),
         }
     }
@@ -175,7 +183,24 @@ impl IngestMachine {
         }
     }
 
+    fn fetch_throttled(&mut self, now: Instant, ticket: Ticket, detail: String) {
+        self.window.throttled(self.fetch_number(ticket));
+        let Some(work) = self.objects.get_mut(ticket) else { return };
+        work.throttles = work.throttles.saturating_add(1);
+        let throttles = work.throttles;
+        if throttles < self.limits.fetch_throttles_max {
+            self.wait_to_fetch(now, ticket, throttles);
+        } else {
+            self.give_up(ticket, detail);
+        }
+    }
+
+    fn fetch_number(&self, ticket: Ticket) -> FetchNumber {
+        self.objects.get(ticket).map(|work| work.fetch_number).unwrap_or_default()
+    }
+
     fn wait_to_fetch(&mut self, now: Instant, ticket: Ticket, failures: u32) {
+        self.report.fetch_retries += 1;
         self.objects.advance(ticket, ObjectStage::Waiting);
         let delay = self.retry_delay(failures);
         self.deadlines.set(Wake::Object(ticket), now + delay);

@@ -6,8 +6,9 @@ use std::{
 };
 
 use trailhouse_ingest::{
-    Action, DecodedContent, DecodedFacts, Failure, IngestLimits, IngestMachine, Input, MessageBody,
-    MessageTicket, QueueMessage, ReceiptHandle, Ticket, invariants,
+    Action, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind, IngestLimits,
+    IngestMachine, Input, MessageBody, MessageTicket, QueueMessage, ReceiptHandle, Ticket,
+    invariants,
 };
 use trailhouse_model::{
     BatchId, BucketName, CommitOutcome, Disposition, ObjectKey, ObjectRef, TableVersion,
@@ -83,8 +84,25 @@ impl Bench {
     }
 
     pub(crate) fn fetch_and_decode(&mut self, ticket: Ticket) {
-        self.tell(Input::Fetched { ticket, outcome: Ok(100) });
+        self.fetch_succeeds(ticket);
         self.tell(Input::Decoded { ticket, outcome: Ok(Box::new(facts(1_000))) });
+    }
+
+    pub(crate) fn fetch_succeeds(&mut self, ticket: Ticket) {
+        self.tell(Input::Fetched { ticket, outcome: Ok(100) });
+    }
+
+    pub(crate) fn fetch_fails(&mut self, ticket: Ticket, kind: FetchFailureKind) {
+        let outcome = Err(FetchFailure { kind, detail: "no".to_owned() });
+        self.tell(Input::Fetched { ticket, outcome });
+    }
+
+    /// Returns the tickets of the objects that are to be fetched now.
+    pub(crate) fn fetches(&self) -> Vec<Ticket> {
+        let ticket_of = |action: &Action| {
+            if let Action::Fetch { ticket, .. } = action { Some(*ticket) } else { None }
+        };
+        self.actions.iter().filter_map(ticket_of).collect()
     }
 
     pub(crate) fn batch(&self) -> Option<(BatchId, Vec<Ticket>)> {

@@ -5,6 +5,8 @@
 mod bench;
 #[cfg(test)]
 mod drains;
+#[cfg(test)]
+mod overload;
 
 use std::time::Duration;
 

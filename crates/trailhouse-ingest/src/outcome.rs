@@ -1,0 +1,58 @@
+//! Names under which the report counts.
+
+use crate::input::FetchFailureKind;
+
+/// How a download ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FetchOutcome {
+    /// All bytes came.
+    Read,
+    /// It is not there under this key.
+    Missing,
+    /// It lies in an archive tier.
+    Archived,
+    /// It is larger than the limit.
+    TooLarge,
+    /// What came is damaged.
+    Corrupt,
+    /// The store is out of order.
+    Temporary,
+    /// The store asks to slow down.
+    Throttled,
+    /// We may not read it.
+    Denied,
+    /// Asking again cannot help.
+    Hopeless,
+}
+
+impl FetchOutcome {
+    /// Returns the word for the outcome.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Missing => "missing",
+            Self::Archived => "archived",
+            Self::TooLarge => "too_large",
+            Self::Corrupt => "corrupt",
+            Self::Temporary => "temporary",
+            Self::Throttled => "throttled",
+            Self::Denied => "denied",
+            Self::Hopeless => "hopeless",
+        }
+    }
+}
+
+impl From<&FetchFailureKind> for FetchOutcome {
+    fn from(kind: &FetchFailureKind) -> Self {
+        match kind {
+            FetchFailureKind::Missing => Self::Missing,
+            FetchFailureKind::Archived => Self::Archived,
+            FetchFailureKind::TooLarge => Self::TooLarge,
+            FetchFailureKind::Corrupt => Self::Corrupt,
+            FetchFailureKind::Temporary => Self::Temporary,
+            FetchFailureKind::Throttled => Self::Throttled,
+            FetchFailureKind::Denied(_) => Self::Denied,
+            FetchFailureKind::Hopeless => Self::Hopeless,
+        }
+    }
+}
