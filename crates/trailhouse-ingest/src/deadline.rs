@@ -5,7 +5,10 @@ use std::{
     time::Instant,
 };
 
-use crate::ticket::{MessageTicket, Ticket};
+use crate::{
+    circuit::CircuitId,
+    ticket::{MessageTicket, Ticket},
+};
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +23,8 @@ pub(crate) enum Wake {
     Commit,
     /// The oldest decoded object has waited long enough for company.
     Linger,
+    /// The next object behind a circuit is the probe.
+    Circuit(CircuitId),
     /// The drain has waited long enough for receives in flight.
     ReceiveDrain,
     /// The drain has no time left but to give messages back.

@@ -13,6 +13,7 @@ pub fn check(machine: &IngestMachine) -> Result<(), Violation> {
     check_indexes(machine)?;
     check_messages(machine)?;
     check_objects(machine)?;
+    check_circuits(machine)?;
     check_accounts(machine)
 }
 
@@ -45,6 +46,7 @@ pub(crate) fn check_limits(machine: &IngestMachine) -> Result<(), Violation> {
 
 fn check_indexes(machine: &IngestMachine) -> Result<(), Violation> {
     require(machine.objects.is_consistent(), "objects agree with their indexes")?;
+    require(machine.circuits.is_consistent(), "circuits agree with their indexes")?;
     require(machine.deadlines.is_consistent(), "deadlines agree with their index")?;
     let held: u64 = machine.objects.iter().map(|(_, work)| work.held_bytes).sum();
     require(held == machine.budget.held_bytes(), "the budget is the sum of its shares")?;
@@ -98,6 +100,24 @@ fn check_objects(machine: &IngestMachine) -> Result<(), Violation> {
             machine.is_draining || !work.messages.is_empty(),
             "an object is in work for a message",
         )?;
+    }
+    Ok(())
+}
+
+/// What an open circuit concerns is not asked for, but for one probe. What was asked before it
+/// opened may still be on its way.
+fn check_circuits(machine: &IngestMachine) -> Result<(), Violation> {
+    for ticket in machine.objects.at(ObjectStage::Fetching) {
+        let Some(work) = machine.objects.get(ticket) else { continue };
+        let Some((id, since)) = machine.circuits.holding(&work.object.bucket) else { continue };
+        let is_allowed =
+            work.fetch_number < since || machine.circuits.probed_by(ticket) == Some(id);
+        require(is_allowed, "an open circuit lets one probe pass")?;
+    }
+    for ticket in machine.objects.at(ObjectStage::Held) {
+        let work = machine.objects.get(ticket);
+        let holder = work.and_then(|work| machine.circuits.holding(&work.object.bucket));
+        require(holder.is_some(), "what is held waits for an open circuit")?;
     }
     Ok(())
 }

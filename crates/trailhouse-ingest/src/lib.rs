@@ -10,6 +10,7 @@ mod budget;
 pub mod commit;
 mod circuit;
 mod deadline;
+mod gauges;
 mod input;
 pub mod invariants;
 mod jitter;
@@ -25,6 +26,7 @@ mod window;
 
 pub use action::{Action, Delivery, MachineStop, QuarantineSubject, Stage};
 pub use circuit::CircuitKey;
+pub use gauges::{CircuitState, CircuitStatus, IngestGauges};
 pub use input::{
     DecodeFailure, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind, Input,
 };

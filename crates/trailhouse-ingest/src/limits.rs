@@ -50,6 +50,16 @@ pub struct IngestLimits {
     /// Answers to slow down after which an object is given up. They are no fault of the object, so
     /// there may be more of them.
     pub fetch_throttles_max: u32,
+    /// Denials in a row after which a bucket or a key is not asked for any more.
+    pub circuit_denials_max: u32,
+    /// Messages that wait for such buckets and keys; when there are as many, receiving pauses.
+    pub circuit_messages_max: u32,
+    /// Probes without success after which everything that waits for them is given up.
+    pub circuit_probes_max: u32,
+    /// The longest delay before the first probe; doubles with each further one.
+    pub circuit_probe_delay_first: Duration,
+    /// The longest delay before a probe.
+    pub circuit_probe_delay_max: Duration,
     /// Repetitions after an object was not found, before it goes to quarantine as missing.
     pub missing_retries_max: u32,
     /// Failed calls to the lake in a row after which the machine stops.
@@ -90,6 +100,11 @@ impl Default for IngestLimits {
             receive_failures_max: u32::MAX,
             fetch_failures_max: 5,
             fetch_throttles_max: 20,
+            circuit_denials_max: 3,
+            circuit_messages_max: 200,
+            circuit_probes_max: u32::MAX,
+            circuit_probe_delay_first: Duration::from_secs(1),
+            circuit_probe_delay_max: Duration::from_secs(60),
             missing_retries_max: 3,
             lake_failures_max: u32::MAX,
             acknowledge_failures_max: 3,
@@ -110,6 +125,7 @@ impl IngestLimits {
             receives_in_flight_max: 1,
             receive_failures_max: 8,
             lake_failures_max: 10,
+            circuit_probes_max: 5,
             ..Self::default()
         }
     }
@@ -123,6 +139,11 @@ impl IngestLimits {
     /// Returns the longest delay before the next repetition after so many failures in a row.
     pub(crate) fn retry_delay_longest(&self, failures: u32) -> Duration {
         doubled(self.retry_delay_first, failures.saturating_sub(1)).min(self.retry_delay_max)
+    }
+
+    /// Returns the longest delay before the next probe after so many without success.
+    pub(crate) fn probe_delay_longest(&self, failed_probes: u32) -> Duration {
+        doubled(self.circuit_probe_delay_first, failed_probes).min(self.circuit_probe_delay_max)
     }
 
     /// Returns what of a drain is kept for giving messages back.

@@ -5,6 +5,7 @@
 
 mod committing;
 mod fetching;
+mod holding;
 mod quarantining;
 mod receiving;
 mod settling;
@@ -20,6 +21,7 @@ use self::{committing::CommitFlight, quarantining::Penned};
 use crate::{
     action::{Action, MachineStop, Stage},
     budget::Budget,
+    circuit::CircuitTable,
     deadline::{Deadlines, Wake},
     input::{Failure, Input},
     invariants,
@@ -40,6 +42,7 @@ pub struct IngestMachine {
     pub(crate) objects: ObjectTable,
     pub(crate) budget: Budget,
     pub(crate) window: FetchWindow,
+    pub(crate) circuits: CircuitTable,
     pub(crate) deadlines: Deadlines,
     pub(crate) report: IngestReport,
     jitter: Jitter,
@@ -84,6 +87,7 @@ impl IngestMachine {
             objects: ObjectTable::new(),
             budget,
             window,
+            circuits: CircuitTable::new(),
             deadlines: Deadlines::default(),
             report: IngestReport::default(),
             jitter: Jitter::seeded(run_id),
@@ -146,6 +150,7 @@ impl IngestMachine {
                 // The receives that it waited for no longer count.
                 Wake::ReceiveDrain => {}
                 Wake::Commit => self.resume_commit(),
+                Wake::Circuit(id) => self.make_probe_due(id),
                 Wake::Drain => self.give_up_drain(),
                 Wake::DrainEnd => self.is_halted = true,
                 Wake::Object(ticket) => self.retry_fetch(ticket),
@@ -246,6 +251,7 @@ impl IngestMachine {
             ObjectStage::Ready,
             ObjectStage::Fetching,
             ObjectStage::Waiting,
+            ObjectStage::Held,
         ];
         for stage in unfinished {
             while let Some(ticket) = self.objects.first(stage) {

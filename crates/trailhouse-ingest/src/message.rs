@@ -27,6 +27,16 @@ pub(crate) enum MessageStage {
     WaitingToAcknowledge,
 }
 
+impl MessageStage {
+    /// Says whether all that is left to do is to acknowledge.
+    pub(crate) fn is_settled(&self) -> bool {
+        match self {
+            Self::Settled | Self::Acknowledging | Self::WaitingToAcknowledge => true,
+            Self::Working | Self::Unreadable(_) | Self::Quarantining(_) => false,
+        }
+    }
+}
+
 /// A message that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
@@ -64,6 +74,11 @@ impl MessageTable {
 
     pub(crate) fn len(&self) -> usize {
         self.works.len()
+    }
+
+    /// Counts the messages that are done and not yet deleted.
+    pub(crate) fn count_settled(&self) -> usize {
+        self.works.values().filter(|work| work.stage.is_settled()).count()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -23,6 +23,8 @@ pub(crate) enum ObjectStage {
     Fetching,
     /// Waits before it is fetched again.
     Waiting,
+    /// Waits for a circuit to close.
+    Held,
     /// Being decoded.
     Decoding,
     /// Decoded; waits to be committed.
@@ -36,12 +38,13 @@ pub(crate) enum ObjectStage {
 }
 
 impl ObjectStage {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Queued,
         Self::LookingUp,
         Self::Ready,
         Self::Fetching,
         Self::Waiting,
+        Self::Held,
         Self::Decoding,
         Self::Batched,
         Self::Committing,

@@ -74,6 +74,10 @@ pub struct IngestReport {
     pub fetches: BTreeMap<FetchOutcome, u64>,
     /// Downloads that were put off to be repeated.
     pub fetch_retries: u64,
+    /// Times that a bucket or a key was found to be closed to us.
+    pub circuits_opened: u64,
+    /// Times that one was open to us again.
+    pub circuits_closed: u64,
 }
 
 impl IngestReport {
@@ -107,6 +111,8 @@ impl IngestReport {
         self.inflated_bytes += other.inflated_bytes;
         self.commits += other.commits;
         self.fetch_retries += other.fetch_retries;
+        self.circuits_opened += other.circuits_opened;
+        self.circuits_closed += other.circuits_closed;
         add_counts(&mut self.fetches, other.fetches);
         self.first_event_time = earliest(self.first_event_time, other.first_event_time);
         self.last_event_time = self.last_event_time.max(other.last_event_time);

@@ -29,6 +29,11 @@ impl FetchWindow {
         self.size
     }
 
+    /// Returns the number that the next download gets.
+    pub(crate) fn next(&self) -> FetchNumber {
+        self.next
+    }
+
     pub(crate) fn is_within_limits(&self) -> bool {
         (1..=self.size_max).contains(&self.size)
     }

@@ -7,6 +7,7 @@ use trailhouse_model::{ObjectKey, ObjectRef, QuarantineReason};
 use super::{IngestMachine, settling::Settlement};
 use crate::{
     action::{Action, Stage},
+    circuit::Gate,
     deadline::Wake,
     input::{DecodeFailure, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind},
     object::{ObjectStage, Verdict},
@@ -65,18 +66,38 @@ impl IngestMachine {
         while self.objects.count(ObjectStage::Fetching) < fetches_max {
             let Some(ticket) = self.objects.first(ObjectStage::Ready) else { return };
             let Some(work) = self.objects.get(ticket) else { return };
-            let object = work.object.clone();
-            let bytes = self.budget.estimate(&object);
+            let gate = self.circuits.gate(&work.object.bucket);
+            match gate {
+                Gate::Passes | Gate::Probes(_) => {}
+                Gate::Waits => {
+                    self.objects.advance(ticket, ObjectStage::Held);
+                    continue;
+                }
+                Gate::GivesUp(id) => {
+                    let detail = self.circuits.get(id).map(|circuit| circuit.detail.clone());
+                    self.give_up(ticket, detail.unwrap_or_default());
+                    continue;
+                }
+            }
+            let bytes = self.budget.estimate(&work.object);
             if !self.budget.admits(bytes) {
                 return;
             }
-            self.hold(ticket, bytes);
-            let number = self.window.begin();
-            if let Some(work) = self.objects.get_mut(ticket) {
-                work.fetch_number = number;
+            if let Gate::Probes(id) = gate {
+                self.begin_probe(id, ticket);
             }
-            self.objects.advance(ticket, ObjectStage::Fetching);
-            let bytes_max = self.limits.compressed_bytes_max;
+            self.hold(ticket, bytes);
+            self.start_fetch(ticket);
+        }
+    }
+
+    fn start_fetch(&mut self, ticket: Ticket) {
+        let number = self.window.begin();
+        let bytes_max = self.limits.compressed_bytes_max;
+        self.objects.advance(ticket, ObjectStage::Fetching);
+        if let Some(work) = self.objects.get_mut(ticket) {
+            work.fetch_number = number;
+            let object = work.object.clone();
             self.actions.push_back(Action::Fetch { ticket, object, bytes_max });
         }
     }
@@ -94,6 +115,7 @@ impl IngestMachine {
         match outcome {
             Ok(compressed_bytes) => {
                 self.window.succeeded(self.fetch_number(ticket));
+                self.access_granted(ticket);
                 let bytes = self.budget.observe_compressed(compressed_bytes);
                 self.hold(ticket, bytes);
                 self.objects.advance(ticket, ObjectStage::Decoding);
@@ -112,6 +134,16 @@ impl IngestMachine {
     fn fetch_failed(&mut self, now: Instant, ticket: Ticket, failure: FetchFailure) {
         let FetchFailure { kind, detail } = failure;
         match kind {
+            FetchFailureKind::Missing
+            | FetchFailureKind::Archived
+            | FetchFailureKind::TooLarge
+            | FetchFailureKind::Corrupt => self.access_granted(ticket),
+            FetchFailureKind::Temporary
+            | FetchFailureKind::Throttled
+            | FetchFailureKind::Hopeless => self.access_unclear(now, ticket),
+            FetchFailureKind::Denied(_) => {}
+        }
+        match kind {
             FetchFailureKind::Missing => self.not_found(now, ticket, detail),
             FetchFailureKind::Archived => {
                 self.condemn(ticket, QuarantineReason::Archived, detail);
@@ -121,9 +153,8 @@ impl IngestMachine {
             }
             FetchFailureKind::Corrupt => self.found_corrupt(ticket, detail),
             FetchFailureKind::Throttled => self.fetch_throttled(now, ticket, detail),
-            FetchFailureKind::Temporary | FetchFailureKind::Denied(_) => {
-                self.fetch_later(now, ticket, detail);
-            }
+            FetchFailureKind::Denied(circuit) => self.access_denied(now, ticket, circuit, detail),
+            FetchFailureKind::Temporary => self.fetch_later(now, ticket, detail),
             FetchFailureKind::Hopeless => self.give_up(ticket, detail),
         }
     }
@@ -172,7 +203,7 @@ impl IngestMachine {
         }
     }
 
-    fn fetch_later(&mut self, now: Instant, ticket: Ticket, detail: String) {
+    pub(super) fn fetch_later(&mut self, now: Instant, ticket: Ticket, detail: String) {
         let Some(work) = self.objects.get_mut(ticket) else { return };
         work.fetch_failures = work.fetch_failures.saturating_add(1);
         let failures = work.fetch_failures;
@@ -259,7 +290,7 @@ impl IngestMachine {
     }
 
     /// Leaves the object to a later delivery of its messages.
-    fn give_up(&mut self, ticket: Ticket, detail: String) {
+    pub(super) fn give_up(&mut self, ticket: Ticket, detail: String) {
         if let Some(work) = self.objects.get(ticket) {
             self.report.count_failed(&work.named, detail);
             self.settle(ticket, Settlement::GaveUp);

@@ -39,7 +39,7 @@ impl IngestMachine {
     /// taken to bring all it was asked for.
     pub(super) fn receive_room(&self) -> Option<u8> {
         let objects_max = usize::try_from(self.limits.objects_in_flight_max).unwrap_or(usize::MAX);
-        if self.objects.len() >= objects_max || self.budget.is_full() {
+        if self.objects.len() >= objects_max || self.budget.is_full() || self.holds_too_many() {
             return None;
         }
         let per_receive = u32::from(self.limits.messages_per_receive);

@@ -70,6 +70,7 @@ impl IngestMachine {
         let work = self.objects.remove(ticket)?;
         self.budget.replace(work.held_bytes, 0);
         self.deadlines.clear(Wake::Object(ticket));
+        self.replace_probe(ticket, &work.object.bucket);
         self.forgotten.push(ticket);
         Some(work)
     }

@@ -147,7 +147,11 @@ pub(crate) fn message(id: &str, objects: Vec<ObjectRef>) -> QueueMessage {
 }
 
 pub(crate) fn object(key: &str) -> ObjectRef {
-    ObjectRef::new(BucketName::new("bucket"), ObjectKey::new(key))
+    object_in("bucket", key)
+}
+
+pub(crate) fn object_in(bucket: &str, key: &str) -> ObjectRef {
+    ObjectRef::new(BucketName::new(bucket), ObjectKey::new(key))
 }
 
 pub(crate) fn facts(inflated_bytes: u64) -> DecodedFacts {

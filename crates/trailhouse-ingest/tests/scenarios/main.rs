@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod circuits;
+#[cfg(test)]
 mod drains;
 #[cfg(test)]
 mod overload;

@@ -22,6 +22,8 @@ fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
         12 => Just(Fate::Success),
         3 => Just(Fate::Temporary),
+        1 => Just(Fate::Throttled),
+        2 => Just(Fate::Denied),
         2 => Just(Fate::AppliedUnknown),
         2 => Just(Fate::LostUnknown),
         1 => Just(Fate::Refused),
@@ -55,6 +57,8 @@ fn limits() -> impl Strategy<Value = IngestLimits> {
             batch_objects_max: batch,
             batch_inflated_bytes_max: bytes,
             visibility: Some(VISIBILITY),
+            circuit_denials_max: 2,
+            circuit_messages_max: 3,
             lake_failures_max: 4,
             receive_failures_max: 4,
             acknowledges_in_flight_max: 2,

@@ -6,9 +6,9 @@ use std::{
 };
 
 use trailhouse_ingest::{
-    Action, DecodeFailure, DecodedContent, DecodedFacts, Delivery, Failure, FetchFailure,
-    FetchFailureKind, Input, MessageBody, MessageTicket, QuarantineSubject, QueueMessage,
-    ReceiptHandle, Ticket,
+    Action, CircuitKey, DecodeFailure, DecodedContent, DecodedFacts, Delivery, Failure,
+    FetchFailure, FetchFailureKind, Input, MessageBody, MessageTicket, QuarantineSubject,
+    QueueMessage, ReceiptHandle, Ticket,
 };
 use trailhouse_model::{
     BatchId, BucketName, CommitOutcome, Disposition, ObjectId, ObjectKey, ObjectRef,
@@ -56,6 +56,10 @@ pub(crate) enum Fate {
     AppliedUnknown,
     /// It takes no effect, and nobody can know.
     LostUnknown,
+    /// The other side asks to slow down.
+    Throttled,
+    /// The store does not let us in. Other calls may be tried again.
+    Denied,
     /// It fails for good.
     Refused,
 }
@@ -83,12 +87,22 @@ pub(crate) struct World {
 pub(crate) fn object(index: usize) -> ObjectRef {
     let folder = if NATURES[index] == Nature::Digest { "CloudTrail-Digest" } else { "CloudTrail" };
     let key = format!("AWSLogs/111111111111/{folder}/eu-west-1/2026/01/02/{index}.json.gz");
-    let mut object = ObjectRef::new(BucketName::new("bucket"), ObjectKey::new(key.clone()));
+    let bucket = if index.is_multiple_of(3) { "one" } else { "other" };
+    let mut object = ObjectRef::new(BucketName::new(bucket), ObjectKey::new(key.clone()));
     object.size_bytes = index.is_multiple_of(2).then_some(100);
     if matches!(NATURES[index], Nature::UnderOtherKey | Nature::Missing) {
         object.key_alternative = Some(ObjectKey::new(format!("{key}+")));
     }
     object
+}
+
+/// Half of the objects are locked with a key that is used in both buckets.
+fn circuit_of(object: &ObjectRef) -> CircuitKey {
+    if index_of(object).is_multiple_of(2) {
+        CircuitKey::KmsKey("key".to_owned())
+    } else {
+        CircuitKey::Bucket(object.bucket.clone())
+    }
 }
 
 fn index_of(object: &ObjectRef) -> usize {
@@ -230,6 +244,8 @@ impl World {
         let is_other_key = object.key.as_str().ends_with('+');
         let kind = match (fate, NATURES[index_of(object)]) {
             (Fate::Temporary, _) => Some(FetchFailureKind::Temporary),
+            (Fate::Throttled, _) => Some(FetchFailureKind::Throttled),
+            (Fate::Denied, _) => Some(FetchFailureKind::Denied(circuit_of(object))),
             (Fate::Refused, _) => Some(FetchFailureKind::Hopeless),
             (_, Nature::Missing) => Some(FetchFailureKind::Missing),
             (_, Nature::UnderOtherKey) if !is_other_key => Some(FetchFailureKind::Missing),
@@ -296,7 +312,9 @@ impl World {
         let stored: Vec<ObjectId> =
             ids.iter().copied().filter(|id| self.stored.contains_key(id)).collect();
         let outcome = match fate {
-            Fate::Temporary => CommitOutcome::Failed { disposition: Disposition::RetryLater },
+            Fate::Temporary | Fate::Throttled | Fate::Denied => {
+                CommitOutcome::Failed { disposition: Disposition::RetryLater }
+            }
             Fate::Refused => CommitOutcome::Failed { disposition: Disposition::Stop },
             Fate::LostUnknown => CommitOutcome::Unknown,
             Fate::Success | Fate::AppliedUnknown if self.batches.contains(&batch) => {
@@ -335,7 +353,7 @@ impl World {
             let is_deleted = match fate {
                 Fate::Success | Fate::AppliedUnknown => true,
                 Fate::Temporary | Fate::LostUnknown => place % 2 == 1,
-                Fate::Refused => false,
+                Fate::Throttled | Fate::Denied | Fate::Refused => false,
             };
             if is_deleted {
                 self.queue.remove(message_id(&delivery.receipt));
@@ -345,7 +363,11 @@ impl World {
         let is_known = |place: usize| match fate {
             Fate::Success => true,
             Fate::Temporary => place % 2 == 1,
-            Fate::AppliedUnknown | Fate::LostUnknown | Fate::Refused => false,
+            Fate::AppliedUnknown
+            | Fate::LostUnknown
+            | Fate::Throttled
+            | Fate::Denied
+            | Fate::Refused => false,
         };
         let (done, failed): (Vec<_>, Vec<_>) =
             messages.into_iter().enumerate().partition(|(place, _)| is_known(*place));
@@ -388,7 +410,11 @@ fn message_id(receipt: &ReceiptHandle) -> &str {
 fn without_effect(fate: Fate) -> Result<(), Failure> {
     let disposition = match fate {
         Fate::Success => return Ok(()),
-        Fate::Temporary | Fate::AppliedUnknown | Fate::LostUnknown => Disposition::RetryLater,
+        Fate::Temporary
+        | Fate::AppliedUnknown
+        | Fate::LostUnknown
+        | Fate::Throttled
+        | Fate::Denied => Disposition::RetryLater,
         Fate::Refused => Disposition::Stop,
     };
     Err(Failure { disposition, detail: "the world says no".to_owned() })
