@@ -96,8 +96,10 @@ fn check_objects(machine: &IngestMachine) -> Result<(), Violation> {
             work.messages.iter().copied().all(is_awaited),
             "objects know messages that wait for them",
         )?;
+        let is_on_its_way = machine.objects.is_at(ticket, ObjectStage::Committing)
+            || machine.objects.is_at(ticket, ObjectStage::Quarantining);
         require(
-            machine.is_draining || !work.messages.is_empty(),
+            machine.is_draining || is_on_its_way || !work.messages.is_empty(),
             "an object is in work for a message",
         )?;
     }
@@ -140,6 +142,7 @@ fn check_accounts(machine: &IngestMachine) -> Result<(), Violation> {
         + report.messages_unacknowledged
         + report.messages_failed
         + report.messages_released
+        + report.messages_lost
         + in_work;
     require(messages == report.messages, "every message is accounted for")
 }

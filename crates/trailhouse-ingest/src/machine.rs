@@ -6,6 +6,7 @@
 mod committing;
 mod fetching;
 mod holding;
+mod leasing;
 mod quarantining;
 mod receiving;
 mod settling;

@@ -28,6 +28,12 @@ pub struct IngestReport {
     pub messages_failed: u64,
     /// Messages given back unfinished.
     pub messages_released: u64,
+    /// Messages dropped unfinished because their lease was lost.
+    pub messages_lost: u64,
+    /// Leases that were extended.
+    pub leases_extended: u64,
+    /// Leases that the queue would not extend any more.
+    pub leases_lost: u64,
     /// Messages that name no object, by kind.
     pub ignored_messages: BTreeMap<String, u64>,
     /// Objects that messages named, repeated deliveries included.
@@ -44,7 +50,7 @@ pub struct IngestReport {
     pub objects_quarantined: u64,
     /// Objects given up; their messages are left in the queue.
     pub failed_objects_count: u64,
-    /// Objects not finished when the drain began.
+    /// Objects not finished when their message was given back or lost.
     pub objects_released: u64,
     /// Everything that went to quarantine, by reason: objects, messages, and records.
     pub quarantined: BTreeMap<QuarantineReason, u64>,
@@ -98,6 +104,9 @@ impl IngestReport {
         self.messages_unacknowledged += other.messages_unacknowledged;
         self.messages_failed += other.messages_failed;
         self.messages_released += other.messages_released;
+        self.messages_lost += other.messages_lost;
+        self.leases_extended += other.leases_extended;
+        self.leases_lost += other.leases_lost;
         self.objects_named += other.objects_named;
         self.objects_stored += other.objects_stored;
         self.objects_empty += other.objects_empty;

@@ -44,6 +44,15 @@ struct StoredMessage {
     hidden_until: Option<Instant>,
 }
 
+impl QueueState {
+    /// Finds the message if this is its newest delivery.
+    fn delivered(&mut self, receipt: &ReceiptHandle) -> Option<&mut StoredMessage> {
+        let (id, delivery) = receipt.as_str().split_once('#')?;
+        let message = self.messages.get_mut(id)?;
+        (message.receive_count.to_string() == delivery).then_some(message)
+    }
+}
+
 impl MemoryQueue {
     /// Makes a queue whose empty receives wait so long.
     pub fn with_long_poll(long_poll: Duration) -> Self {
@@ -156,7 +165,7 @@ impl NotificationQueue for MemoryQueue {
     ) -> Result<(), PortError> {
         let mut state = lock(&self.state);
         state.extensions += 1;
-        match state.messages.get_mut(message_id(receipt)) {
+        match state.delivered(receipt) {
             Some(message) => message.hidden_until = Some(Instant::now() + by),
             None => return Err(PortError::new(PortErrorKind::NotFound, "extend visibility")),
         }
@@ -166,7 +175,7 @@ impl NotificationQueue for MemoryQueue {
     async fn release(&self, receipt: &ReceiptHandle) -> Result<(), PortError> {
         let mut state = lock(&self.state);
         state.releases += 1;
-        if let Some(message) = state.messages.get_mut(message_id(receipt)) {
+        if let Some(message) = state.delivered(receipt) {
             message.hidden_until = None;
         }
         Ok(())

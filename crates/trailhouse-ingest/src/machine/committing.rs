@@ -9,7 +9,7 @@ use crate::{
     action::{Action, Stage},
     deadline::Wake,
     input::{DecodedFacts, Failure},
-    object::ObjectStage,
+    object::{ObjectStage, ObjectWork},
     ticket::Ticket,
 };
 
@@ -45,6 +45,15 @@ impl IngestMachine {
         self.objects.advance(ticket, ObjectStage::Batched);
         if self.objects.count(ObjectStage::Batched) == 1 {
             self.deadlines.set(Wake::Linger, now + self.limits.batch_linger_max);
+        }
+    }
+
+    /// Forgets an object that is taken out before its commit.
+    pub(super) fn leave_batch(&mut self, work: &ObjectWork) {
+        let bytes = work.facts.as_ref().map_or(0, |facts| facts.inflated_bytes);
+        self.batch_bytes = self.batch_bytes.saturating_sub(bytes);
+        if self.objects.count(ObjectStage::Batched) == 0 {
+            self.deadlines.clear(Wake::Linger);
         }
     }
 

@@ -115,7 +115,10 @@ impl IngestMachine {
 
     fn unpen(&mut self, entry: Penned) {
         match entry {
-            Penned::Object(ticket) => self.objects.advance(ticket, ObjectStage::Condemned),
+            Penned::Object(ticket) => {
+                self.objects.advance(ticket, ObjectStage::Condemned);
+                self.drop_if_unneeded(ticket);
+            }
             Penned::Message(message) => {
                 let Some(work) = self.messages.get_mut(message) else { return };
                 let stage = std::mem::replace(&mut work.stage, MessageStage::Working);

@@ -151,37 +151,4 @@ impl IngestMachine {
             self.unreadable.insert(message);
         }
     }
-
-    pub(super) fn extend_lease(&mut self, now: Instant, message: MessageTicket) {
-        let (Some(by), Some(delivery)) = (self.limits.visibility, self.messages.delivery(message))
-        else {
-            return;
-        };
-        self.actions.push_back(Action::ExtendVisibility { delivery, by });
-        let interval = IngestLimits::extension_interval(by);
-        self.deadlines.set(Wake::Lease(message), now + interval);
-    }
-
-    /// A lease that is lost costs work done twice, nothing else: the commit decides.
-    pub(super) fn visibility_extended(
-        &mut self,
-        now: Instant,
-        message: MessageTicket,
-        outcome: Result<(), Failure>,
-    ) {
-        let (Some(visibility), Some(_), Err(failure)) =
-            (self.limits.visibility, self.messages.get(message), outcome)
-        else {
-            return;
-        };
-        match failure.disposition {
-            Disposition::RetryLater => {
-                let sooner = IngestLimits::extension_interval(visibility) / 2;
-                self.deadlines.set(Wake::Lease(message), now + sooner);
-            }
-            Disposition::Quarantine | Disposition::Stop => {
-                self.deadlines.clear(Wake::Lease(message));
-            }
-        }
-    }
 }

@@ -7,7 +7,7 @@ use crate::{
     action::Action,
     deadline::Wake,
     message::MessageStage,
-    object::ObjectWork,
+    object::{ObjectStage, ObjectWork},
     ticket::{MessageTicket, Ticket},
 };
 
@@ -66,8 +66,13 @@ impl IngestMachine {
         }
     }
 
-    fn take_out(&mut self, ticket: Ticket) -> Option<ObjectWork> {
+    /// Takes the object out of everything that counts it.
+    pub(super) fn take_out(&mut self, ticket: Ticket) -> Option<ObjectWork> {
+        let is_batched = self.objects.is_at(ticket, ObjectStage::Batched);
         let work = self.objects.remove(ticket)?;
+        if is_batched {
+            self.leave_batch(&work);
+        }
         self.budget.replace(work.held_bytes, 0);
         self.deadlines.clear(Wake::Object(ticket));
         self.replace_probe(ticket, &work.object.bucket);
@@ -88,22 +93,15 @@ impl IngestMachine {
         }
     }
 
-    fn let_go(&mut self, message: MessageTicket) {
+    pub(super) fn let_go(&mut self, message: MessageTicket) {
         self.messages.remove(message);
         self.deadlines.clear(Wake::Lease(message));
     }
 
-    /// Gives a message back. Objects of it that are decoded go on without it.
+    /// Gives a message back.
     pub(super) fn release(&mut self, message: MessageTicket) {
         let Some(delivery) = self.messages.delivery(message) else { return };
-        if let Some(work) = self.messages.get(message) {
-            for ticket in &work.open {
-                if let Some(object) = self.objects.get_mut(*ticket) {
-                    object.messages.remove(&message);
-                }
-            }
-        }
-        self.let_go(message);
+        self.detach(message);
         self.report.messages_released += 1;
         self.releasing.insert(message);
         self.actions.push_back(Action::Release { delivery });

@@ -8,6 +8,8 @@ mod circuits;
 #[cfg(test)]
 mod drains;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod overload;
 
 use std::time::Duration;
@@ -16,7 +18,7 @@ use trailhouse_ingest::{
     Action, FetchFailure, FetchFailureKind, IngestLimits, Input, MessageBody, MessageTicket,
     QueueMessage,
 };
-use trailhouse_model::{BatchId, CommitOutcome, Disposition, ObjectKey, TableVersion};
+use trailhouse_model::{CommitOutcome, Disposition, ObjectKey, TableVersion};
 
 use crate::bench::{
     Bench, SECOND, committed, failure, is_fetch, is_receive, message, object, with_one_decoded,
@@ -139,49 +141,6 @@ fn a_commit_that_cannot_succeed_stops_the_machine() {
         assert!(bench.machine.is_finished());
         assert_eq!(bench.machine.stop().unwrap().disposition, disposition);
     }
-}
-
-#[test]
-fn the_lease_is_extended_until_the_message_is_deleted() {
-    let mut bench = with_one_decoded();
-    let is_extension = |action: &Action| matches!(action, Action::ExtendVisibility { by, .. } if *by == SECOND * 300);
-    bench.wait(SECOND * 10);
-    let (batch, _) = bench.batch().unwrap();
-    bench.wait(SECOND * 89);
-    assert_eq!(bench.count(is_extension), 0);
-    bench.wait(SECOND);
-    assert_eq!(bench.count(is_extension), 1);
-    bench.tell(committed(batch));
-    let done: Vec<MessageTicket> = bench.acknowledged().into_iter().map(|(m, _)| m).collect();
-    bench.wait(SECOND * 100);
-    assert_eq!(bench.count(is_extension), 1, "the deletion is not confirmed");
-    bench.tell(Input::Acknowledged { done, failed: Vec::new() });
-    bench.wait(SECOND * 100);
-    assert_eq!(bench.count(is_extension), 0);
-}
-
-#[test]
-fn a_lost_lease_is_not_extended_and_the_work_goes_on() {
-    let mut bench = with_one_decoded();
-    bench.wait(SECOND * 10);
-    bench.wait(SECOND * 90);
-    let message = bench
-        .actions
-        .iter()
-        .find_map(|action| {
-            if let Action::ExtendVisibility { delivery, .. } = action {
-                Some(delivery.message)
-            } else {
-                None
-            }
-        })
-        .unwrap();
-    let outcome = Err(failure(Disposition::Stop));
-    bench.tell(Input::VisibilityExtended { message, outcome });
-    bench.wait(SECOND * 1_000);
-    assert_eq!(bench.actions, []);
-    bench.tell(committed(BatchId::new("run-000001")));
-    assert_eq!(bench.receipts(), ["m"]);
 }
 
 #[test]

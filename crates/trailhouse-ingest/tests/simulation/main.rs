@@ -123,7 +123,10 @@ proptest! {
         let report = run.machine.report();
         prop_assert_eq!(
             report.messages,
-            report.messages_acknowledged + report.messages_released + report.messages_unacknowledged
+            report.messages_acknowledged
+                + report.messages_released
+                + report.messages_unacknowledged
+                + report.messages_lost
         );
     }
 }

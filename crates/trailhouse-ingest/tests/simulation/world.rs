@@ -388,9 +388,11 @@ impl World {
 
     fn extend(&mut self, delivery: &Delivery, by: Duration, fate: Fate) -> Input {
         let until = self.now + by;
-        let outcome = without_effect(fate);
-        if let (Ok(()), Some(message)) = (&outcome, self.delivered(&delivery.receipt)) {
-            message.visible_at = until;
+        let mut outcome = without_effect(fate);
+        match (&outcome, self.delivered(&delivery.receipt)) {
+            (Ok(()), Some(message)) => message.visible_at = until,
+            (Ok(()), None) => outcome = Err(receipt_is_stale()),
+            (Err(_), _) => {}
         }
         Input::VisibilityExtended { message: delivery.message, outcome }
     }
@@ -405,6 +407,10 @@ impl World {
 
 fn message_id(receipt: &ReceiptHandle) -> &str {
     receipt.as_str().split('#').next().unwrap()
+}
+
+fn receipt_is_stale() -> Failure {
+    Failure { disposition: Disposition::Quarantine, detail: "somebody else has it".to_owned() }
 }
 
 fn without_effect(fate: Fate) -> Result<(), Failure> {
