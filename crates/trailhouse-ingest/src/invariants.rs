@@ -1,6 +1,10 @@
 //! What must hold between any two inputs; shared by assertions and tests.
 
-use crate::{machine::IngestMachine, message::MessageStage, object::ObjectStage};
+use crate::{
+    machine::{IngestMachine, Lane},
+    message::MessageStage,
+    object::ObjectStage,
+};
 
 /// An invariant does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +18,7 @@ pub fn check(machine: &IngestMachine) -> Result<(), Violation> {
     check_messages(machine)?;
     check_objects(machine)?;
     check_circuits(machine)?;
+    check_lane(machine)?;
     check_accounts(machine)
 }
 
@@ -122,6 +127,19 @@ fn check_circuits(machine: &IngestMachine) -> Result<(), Violation> {
         require(holder.is_some(), "what is held waits for an open circuit")?;
     }
     Ok(())
+}
+
+/// While a message is worked on alone, nothing else is between fetch and commit.
+fn check_lane(machine: &IngestMachine) -> Result<(), Violation> {
+    let Lane::Alone(alone) = machine.lane else { return Ok(()) };
+    for ticket in Lane::STAGES.into_iter().flat_map(|stage| machine.objects.at(stage)) {
+        let is_of_it = machine
+            .objects
+            .get(ticket)
+            .is_some_and(|work| work.messages.is_empty() || work.messages.contains(&alone));
+        require(is_of_it, "a message that is worked on alone is alone")?;
+    }
+    require(machine.suspects.contains(&alone), "who is alone has reason to be")
 }
 
 /// Nothing is lost from the books.

@@ -12,6 +12,9 @@ const MIB: u64 = 1024 * 1024;
 pub struct IngestLimits {
     /// Messages asked for in one call; SQS gives ten at most.
     pub messages_per_receive: u8,
+    /// Deliveries of a message from which on it is worked on alone; one less than the queue's own
+    /// limit. Absent where the queue has none.
+    pub isolate_receive_count: Option<u32>,
     /// Calls that wait for messages at the same time.
     pub receives_in_flight_max: u32,
     /// Messages held and not yet acknowledged.
@@ -82,6 +85,7 @@ impl Default for IngestLimits {
     fn default() -> Self {
         Self {
             messages_per_receive: 10,
+            isolate_receive_count: None,
             receives_in_flight_max: 2,
             messages_in_flight_max: 1_000,
             objects_in_flight_max: 2_000,

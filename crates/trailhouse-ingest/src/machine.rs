@@ -6,6 +6,7 @@
 mod committing;
 mod fetching;
 mod holding;
+mod isolating;
 mod leasing;
 mod quarantining;
 mod receiving;
@@ -18,6 +19,7 @@ use std::{
 
 use trailhouse_model::{Disposition, EventTime};
 
+pub(crate) use self::isolating::Lane;
 use self::{committing::CommitFlight, quarantining::Penned};
 use crate::{
     action::{Action, MachineStop, Stage},
@@ -68,6 +70,9 @@ pub struct IngestMachine {
     pub(crate) to_acknowledge: BTreeSet<MessageTicket>,
     pub(crate) acknowledges_in_flight: u32,
     releasing: BTreeSet<MessageTicket>,
+    /// Messages that are to be worked on alone.
+    pub(crate) suspects: BTreeSet<MessageTicket>,
+    pub(crate) lane: Lane,
     pub(crate) is_draining: bool,
     /// Whether a drain has come so far that it only waits for messages to be given back.
     is_overdue: bool,
@@ -109,6 +114,8 @@ impl IngestMachine {
             to_acknowledge: BTreeSet::new(),
             acknowledges_in_flight: 0,
             releasing: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            lane: Lane::Shared,
             is_draining: false,
             is_overdue: false,
             is_halted: false,

@@ -89,6 +89,9 @@ impl IngestMachine {
         if is_moving {
             return true;
         }
+        if self.is_isolating() {
+            return false;
+        }
         let has_next = count(ObjectStage::Queued) > 0 || count(ObjectStage::Ready) > 0;
         if has_next {
             // The steps before this one had the chance to begin them.

@@ -62,9 +62,10 @@ impl IngestMachine {
     }
 
     pub(super) fn start_fetches(&mut self) {
+        self.choose_lane();
         let fetches_max = usize::try_from(self.window.size()).unwrap_or(usize::MAX);
         while self.objects.count(ObjectStage::Fetching) < fetches_max {
-            let Some(ticket) = self.objects.first(ObjectStage::Ready) else { return };
+            let Some(ticket) = self.next_in_lane() else { return };
             let Some(work) = self.objects.get(ticket) else { return };
             let gate = self.circuits.gate(&work.object.bucket);
             match gate {

@@ -21,6 +21,7 @@ impl IngestMachine {
         let is_held_back = self.is_draining
             || self.stop.is_some()
             || self.is_exhausted()
+            || self.is_at_risk()
             || self.deadlines.waits_for(Wake::Receive);
         if is_held_back {
             return;
@@ -83,8 +84,11 @@ impl IngestMachine {
 
     fn take_in(&mut self, now: Instant, message: QueueMessage) {
         self.report.messages += 1;
-        let QueueMessage { id, receipt, body, receive_count: _, sent_at } = message;
+        let QueueMessage { id, receipt, body, receive_count, sent_at, .. } = message;
         let ticket = self.messages.insert(receipt, sent_at);
+        if self.should_isolate(receive_count) {
+            self.suspects.insert(ticket);
+        }
         if self.is_draining {
             self.release(ticket);
             return;

@@ -96,6 +96,7 @@ impl IngestMachine {
     pub(super) fn let_go(&mut self, message: MessageTicket) {
         self.messages.remove(message);
         self.deadlines.clear(Wake::Lease(message));
+        self.end_isolation(message);
     }
 
     /// Gives a message back.

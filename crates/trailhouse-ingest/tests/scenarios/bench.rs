@@ -68,7 +68,7 @@ impl Bench {
         self.looked_up()
     }
 
-    fn looked_up(&self) -> Vec<Ticket> {
+    pub(crate) fn looked_up(&self) -> Vec<Ticket> {
         let asked = self.actions.iter().find_map(|action| {
             if let Action::LookUp { objects } = action {
                 Some(objects.iter().map(|(ticket, _)| *ticket))

@@ -8,6 +8,8 @@ mod circuits;
 #[cfg(test)]
 mod drains;
 #[cfg(test)]
+mod isolation;
+#[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod overload;

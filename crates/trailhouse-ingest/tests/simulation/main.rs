@@ -57,6 +57,7 @@ fn limits() -> impl Strategy<Value = IngestLimits> {
             batch_objects_max: batch,
             batch_inflated_bytes_max: bytes,
             visibility: Some(VISIBILITY),
+            isolate_receive_count: Some(2),
             circuit_denials_max: 2,
             circuit_messages_max: 3,
             lake_failures_max: 4,
