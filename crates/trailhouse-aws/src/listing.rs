@@ -149,6 +149,7 @@ impl Listing {
             id,
             body: MessageBody::Objects(objects),
             receive_count: 1,
+            group: None,
             sent_at: None,
         })
     }

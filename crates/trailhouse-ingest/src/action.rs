@@ -109,6 +109,8 @@ pub enum Action {
     Release {
         /// Which.
         delivery: Delivery,
+        /// For how long nobody is to have it.
+        delay: Duration,
     },
     /// Drop what is kept for these objects; they are not spoken of again.
     Forget {

@@ -51,6 +51,7 @@ pub(crate) fn check_limits(machine: &IngestMachine) -> Result<(), Violation> {
 
 fn check_indexes(machine: &IngestMachine) -> Result<(), Violation> {
     require(machine.objects.is_consistent(), "objects agree with their indexes")?;
+    require(machine.messages.is_consistent(), "messages agree with their groups")?;
     require(machine.circuits.is_consistent(), "circuits agree with their indexes")?;
     require(machine.deadlines.is_consistent(), "deadlines agree with their index")?;
     let held: u64 = machine.objects.iter().map(|(_, work)| work.held_bytes).sum();
@@ -81,11 +82,15 @@ fn check_messages(machine: &IngestMachine) -> Result<(), Violation> {
             MessageStage::Unreadable(_) | MessageStage::Quarantining(_) => {
                 require(work.open.is_empty(), "an unreadable message has no objects")?;
             }
-            MessageStage::Settled
+            MessageStage::InLine
+            | MessageStage::Settled
             | MessageStage::Acknowledging
             | MessageStage::WaitingToAcknowledge => {
                 let is_settled = work.open.is_empty() && !work.has_failed;
                 require(is_settled, "I1: acknowledged only when all is settled")?;
+                let has_its_turn = machine.messages.is_first_in_group(message)
+                    != matches!(work.stage, MessageStage::InLine);
+                require(has_its_turn, "a group is acknowledged in the order received")?;
             }
         }
     }
@@ -154,6 +159,8 @@ fn check_accounts(machine: &IngestMachine) -> Result<(), Violation> {
         + report.failed_objects_count
         + report.objects_released
         + in_work;
+    let duplicates: u64 = report.dedupe_hits.values().sum();
+    require(duplicates == report.objects_duplicate, "every duplicate was found somewhere")?;
     require(objects == report.objects_named, "every object named is accounted for")?;
     let in_work = u64::try_from(machine.messages.len()).unwrap_or(u64::MAX);
     let messages = report.messages_acknowledged

@@ -7,8 +7,8 @@
 
 mod action;
 mod budget;
-pub mod commit;
 mod circuit;
+pub mod commit;
 mod deadline;
 mod gauges;
 mod input;
@@ -32,7 +32,7 @@ pub use input::{
 };
 pub use limits::IngestLimits;
 pub use machine::IngestMachine;
-pub use outcome::FetchOutcome;
+pub use outcome::{CommitAttempt, DedupeStage, FetchOutcome};
 pub use queue::{MessageBody, QueueMessage, ReceiptHandle};
 pub use report::{EXAMPLES_MAX, IngestReport, NAMES_MAX};
 pub use ticket::{MessageTicket, Ticket};

@@ -15,6 +15,11 @@ pub struct IngestLimits {
     /// Deliveries of a message from which on it is worked on alone; one less than the queue's own
     /// limit. Absent where the queue has none.
     pub isolate_receive_count: Option<u32>,
+    /// For how long a message that failed is kept from everyone, before its first delivery; doubles
+    /// with each delivery.
+    pub release_delay_first: Duration,
+    /// The longest time that a message that failed is kept from everyone.
+    pub release_delay_max: Duration,
     /// Calls that wait for messages at the same time.
     pub receives_in_flight_max: u32,
     /// Messages held and not yet acknowledged.
@@ -86,6 +91,8 @@ impl Default for IngestLimits {
         Self {
             messages_per_receive: 10,
             isolate_receive_count: None,
+            release_delay_first: Duration::from_secs(15),
+            release_delay_max: Duration::from_secs(900),
             receives_in_flight_max: 2,
             messages_in_flight_max: 1_000,
             objects_in_flight_max: 2_000,
@@ -148,6 +155,11 @@ impl IngestLimits {
     /// Returns the longest delay before the next probe after so many without success.
     pub(crate) fn probe_delay_longest(&self, failed_probes: u32) -> Duration {
         doubled(self.circuit_probe_delay_first, failed_probes).min(self.circuit_probe_delay_max)
+    }
+
+    /// Returns for how long a message that failed is kept from everyone.
+    pub(crate) fn release_delay(&self, receive_count: u32) -> Duration {
+        doubled(self.release_delay_first, receive_count).min(self.release_delay_max)
     }
 
     /// Returns what of a drain is kept for giving messages back.

@@ -2,6 +2,56 @@
 
 use crate::input::FetchFailureKind;
 
+/// How an attempt to commit ended, once that was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CommitAttempt {
+    /// The batch is in the table.
+    Ok,
+    /// Another writer had stored a part of it.
+    LostRace,
+    /// Its answer was lost, and it is in the table.
+    UnknownOk,
+    /// Its answer was lost, and it is not in the table.
+    UnknownRetry,
+    /// Nothing was written.
+    Failed,
+}
+
+impl CommitAttempt {
+    /// Returns the word for the outcome.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::LostRace => "lost_race",
+            Self::UnknownOk => "unknown_ok",
+            Self::UnknownRetry => "unknown_retry",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Where an object was found to be a duplicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DedupeStage {
+    /// It was named while it was in work.
+    Notice,
+    /// The lake had it before it was fetched.
+    Ledger,
+    /// The lake had it when its batch was to be committed.
+    Race,
+}
+
+impl DedupeStage {
+    /// Returns the word for the stage.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Ledger => "ledger",
+            Self::Race => "race",
+        }
+    }
+}
+
 /// How a download ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FetchOutcome {

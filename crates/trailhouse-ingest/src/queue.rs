@@ -46,6 +46,8 @@ pub struct QueueMessage {
     pub body: MessageBody,
     /// How often it was delivered, this time included.
     pub receive_count: u32,
+    /// The messages among which order counts; absent where it does not.
+    pub group: Option<String>,
     /// When it was put into the queue.
     pub sent_at: Option<EventTime>,
 }

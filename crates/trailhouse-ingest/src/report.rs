@@ -6,7 +6,7 @@ use trailhouse_model::{EventTime, ObjectRef, QuarantineReason};
 
 use crate::{
     input::{DecodedFacts, FetchFailure},
-    outcome::FetchOutcome,
+    outcome::{CommitAttempt, DedupeStage, FetchOutcome},
 };
 
 /// Examples of quarantined and of failed objects that are kept.
@@ -76,6 +76,14 @@ pub struct IngestReport {
     pub inflated_bytes: u64,
     /// Commits made.
     pub commits: u64,
+    /// Receives that the queue answered, with messages or without.
+    pub receives: u64,
+    /// Receives that failed.
+    pub receive_failures: u64,
+    /// Attempts to commit by how they ended.
+    pub commit_attempts: BTreeMap<CommitAttempt, u64>,
+    /// Duplicate objects by where they were found to be.
+    pub dedupe_hits: BTreeMap<DedupeStage, u64>,
     /// Downloads by how they ended.
     pub fetches: BTreeMap<FetchOutcome, u64>,
     /// Downloads that were put off to be repeated.
@@ -119,7 +127,11 @@ impl IngestReport {
         self.compressed_bytes += other.compressed_bytes;
         self.inflated_bytes += other.inflated_bytes;
         self.commits += other.commits;
+        self.receives += other.receives;
+        self.receive_failures += other.receive_failures;
         self.fetch_retries += other.fetch_retries;
+        add_counts(&mut self.commit_attempts, other.commit_attempts);
+        add_counts(&mut self.dedupe_hits, other.dedupe_hits);
         self.circuits_opened += other.circuits_opened;
         self.circuits_closed += other.circuits_closed;
         add_counts(&mut self.fetches, other.fetches);
@@ -156,6 +168,15 @@ impl IngestReport {
     pub(crate) fn count_fetch(&mut self, failure: Option<&FetchFailure>) {
         let outcome = failure.map_or(FetchOutcome::Read, |failure| (&failure.kind).into());
         *self.fetches.entry(outcome).or_default() += 1;
+    }
+
+    pub(crate) fn count_commit(&mut self, attempt: CommitAttempt) {
+        *self.commit_attempts.entry(attempt).or_default() += 1;
+    }
+
+    pub(crate) fn count_duplicate(&mut self, stage: DedupeStage) {
+        self.objects_duplicate += 1;
+        *self.dedupe_hits.entry(stage).or_default() += 1;
     }
 
     pub(crate) fn count_skipped(&mut self, kind: &str) {

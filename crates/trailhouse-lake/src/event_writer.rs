@@ -214,9 +214,9 @@ impl LakeWriter for EventWriter {
             Err(error) => error,
         };
         let disposition = error.disposition();
-        let error = error.into_port("commit batch").chain();
-        tracing::warn!(batch = batch.payload.batch_id, %error, "nothing was committed");
-        CommitOutcome::Failed { disposition }
+        let detail = error.into_port("commit batch").chain();
+        tracing::warn!(batch = batch.payload.batch_id, error = detail, "nothing was committed");
+        CommitOutcome::Failed { disposition, detail }
     }
 
     async fn probe(&self, batch: &BatchId) -> Result<Option<TableVersion>, PortError> {

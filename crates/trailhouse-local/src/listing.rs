@@ -99,6 +99,7 @@ pub(crate) fn objects_message(
         receipt: ReceiptHandle::new(name),
         body: MessageBody::Objects(objects),
         receive_count,
+        group: None,
         sent_at: None,
     }
 }

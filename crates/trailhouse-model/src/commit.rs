@@ -87,5 +87,7 @@ pub enum CommitOutcome {
     Failed {
         /// What to do about it.
         disposition: crate::Disposition,
+        /// What went wrong, in words.
+        detail: String,
     },
 }

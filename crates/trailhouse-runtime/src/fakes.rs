@@ -119,6 +119,7 @@ impl MemoryQueue {
                 receipt: ReceiptHandle::new(format!("{id}#{}", message.receive_count)),
                 body: message.body.clone(),
                 receive_count: message.receive_count,
+                group: None,
                 sent_at: None,
             });
         }
@@ -348,7 +349,9 @@ impl LakeWriter for MemoryLake {
         let mut state = lock(&self.state);
         match state.commit_faults.pop_front() {
             None => state.apply(request),
-            Some(CommitFault::Failed(disposition)) => CommitOutcome::Failed { disposition },
+            Some(CommitFault::Failed(disposition)) => {
+                CommitOutcome::Failed { disposition, detail: "the fake says no".to_owned() }
+            }
             Some(CommitFault::LostUnknown) => CommitOutcome::Unknown,
             Some(CommitFault::AppliedUnknown) => match state.apply(request) {
                 CommitOutcome::Committed { .. } => CommitOutcome::Unknown,

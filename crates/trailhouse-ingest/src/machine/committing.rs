@@ -10,6 +10,7 @@ use crate::{
     deadline::Wake,
     input::{DecodedFacts, Failure},
     object::{ObjectStage, ObjectWork},
+    outcome::{CommitAttempt, DedupeStage},
     ticket::Ticket,
 };
 
@@ -136,11 +137,17 @@ impl IngestMachine {
             return;
         }
         match outcome {
-            CommitOutcome::Committed { version: _ } => self.finish_commit(),
-            CommitOutcome::Superseded { objects, version: _ } => self.drop_stored(now, objects),
+            CommitOutcome::Committed { version: _ } => {
+                self.report.count_commit(CommitAttempt::Ok);
+                self.finish_commit();
+            }
+            CommitOutcome::Superseded { objects, version: _ } => {
+                self.report.count_commit(CommitAttempt::LostRace);
+                self.drop_stored(now, objects);
+            }
             CommitOutcome::Unknown => self.probe(),
-            CommitOutcome::Failed { disposition } => {
-                let detail = "the lake refused the commit".to_owned();
+            CommitOutcome::Failed { disposition, detail } => {
+                self.report.count_commit(CommitAttempt::Failed);
                 let failure = Failure { disposition, detail };
                 self.commit_failed(now, CommitStep::ToSend, Stage::Commit, failure);
             }
@@ -157,8 +164,12 @@ impl IngestMachine {
             return;
         }
         match outcome {
-            Ok(Some(_)) => self.finish_commit(),
+            Ok(Some(_)) => {
+                self.report.count_commit(CommitAttempt::UnknownOk);
+                self.finish_commit();
+            }
             Ok(None) => {
+                self.report.count_commit(CommitAttempt::UnknownRetry);
                 let detail = "the commit did not arrive".to_owned();
                 let failure = Failure { disposition: Disposition::RetryLater, detail };
                 self.commit_failed(now, CommitStep::ToSend, Stage::Commit, failure);
@@ -220,7 +231,7 @@ impl IngestMachine {
         };
         let (dropped, rest): (Vec<_>, Vec<_>) = flight.tickets.into_iter().partition(is_stored);
         for ticket in &dropped {
-            self.drop_duplicate(*ticket);
+            self.drop_duplicate(*ticket, DedupeStage::Race);
         }
         if rest.is_empty() {
             return;

@@ -11,6 +11,7 @@ use crate::{
     deadline::Wake,
     input::{DecodeFailure, DecodedContent, DecodedFacts, Failure, FetchFailure, FetchFailureKind},
     object::{ObjectStage, Verdict},
+    outcome::DedupeStage,
     ticket::Ticket,
     window::FetchNumber,
 };
@@ -44,7 +45,7 @@ impl IngestMachine {
                 self.look_up_failures = 0;
                 for ticket in asked {
                     if stored.contains(&ticket) {
-                        self.drop_duplicate(ticket);
+                        self.drop_duplicate(ticket, DedupeStage::Ledger);
                     } else {
                         self.objects.advance(ticket, ObjectStage::Ready);
                     }

@@ -63,13 +63,16 @@ impl IngestMachine {
             MessageStage::Working => work.open.iter().any(|ticket| self.is_spare(*ticket)),
             MessageStage::Unreadable(_) => true,
             MessageStage::Quarantining(_)
+            | MessageStage::InLine
             | MessageStage::Settled
             | MessageStage::Acknowledging
             | MessageStage::WaitingToAcknowledge => false,
         };
         if is_undone {
             self.report.messages_lost += 1;
+            let followers = self.messages.followers(message);
             self.detach(message);
+            self.release_all(followers);
         }
     }
 

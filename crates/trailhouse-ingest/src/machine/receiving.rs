@@ -12,6 +12,7 @@ use crate::{
     input::Failure,
     limits::IngestLimits,
     message::{MessageStage, Unreadable},
+    outcome::DedupeStage,
     queue::{MessageBody, QueueMessage},
     ticket::MessageTicket,
 };
@@ -56,10 +57,12 @@ impl IngestMachine {
     pub(super) fn received(&mut self, now: Instant, messages: Vec<QueueMessage>) {
         self.receives_in_flight = self.receives_in_flight.saturating_sub(1);
         self.receive_failures = 0;
-        if messages.is_empty() {
-            self.empty_receives = self.empty_receives.saturating_add(1);
-        } else {
+        self.report.receives += 1;
+        if !messages.is_empty() {
             self.empty_receives = 0;
+        } else if !self.messages.has_groups() {
+            // While we hold a part of a group, the queue keeps the rest of it back.
+            self.empty_receives = self.empty_receives.saturating_add(1);
         }
         for message in messages {
             self.take_in(now, message);
@@ -69,6 +72,7 @@ impl IngestMachine {
     pub(super) fn receive_failed(&mut self, now: Instant, failure: Failure) {
         self.receives_in_flight = self.receives_in_flight.saturating_sub(1);
         self.receive_failures = self.receive_failures.saturating_add(1);
+        self.report.receive_failures += 1;
         let may_retry = self.receive_failures < self.limits.receive_failures_max;
         match failure.disposition {
             Disposition::RetryLater if may_retry => {
@@ -84,8 +88,8 @@ impl IngestMachine {
 
     fn take_in(&mut self, now: Instant, message: QueueMessage) {
         self.report.messages += 1;
-        let QueueMessage { id, receipt, body, receive_count, sent_at, .. } = message;
-        let ticket = self.messages.insert(receipt, sent_at);
+        let QueueMessage { id, receipt, body, receive_count, group, sent_at } = message;
+        let ticket = self.messages.insert(receipt, sent_at, receive_count, group);
         if self.should_isolate(receive_count) {
             self.suspects.insert(ticket);
         }
@@ -136,7 +140,7 @@ impl IngestMachine {
     fn take_in_object(&mut self, message: MessageTicket, object: ObjectRef) {
         let ticket = match self.objects.find(object.id()) {
             Some(ticket) => {
-                self.report.objects_duplicate += 1;
+                self.report.count_duplicate(DedupeStage::Notice);
                 if let Some(work) = self.objects.get_mut(ticket) {
                     work.messages.insert(message);
                 }

@@ -1,6 +1,6 @@
 //! Objects and messages leave: settled, merged, given back, acknowledged.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::IngestMachine;
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     deadline::Wake,
     message::MessageStage,
     object::{ObjectStage, ObjectWork},
+    outcome::DedupeStage,
     ticket::{MessageTicket, Ticket},
 };
 
@@ -24,8 +25,8 @@ pub(super) enum Settlement {
 }
 
 impl IngestMachine {
-    pub(super) fn drop_duplicate(&mut self, ticket: Ticket) {
-        self.report.objects_duplicate += 1;
+    pub(super) fn drop_duplicate(&mut self, ticket: Ticket, stage: DedupeStage) {
+        self.report.count_duplicate(stage);
         self.settle(ticket, Settlement::Done);
     }
 
@@ -45,7 +46,7 @@ impl IngestMachine {
     /// Moves everyone who waits for one object to another object, which is the same.
     pub(super) fn merge(&mut self, ticket: Ticket, into: Ticket) {
         let Some(work) = self.take_out(ticket) else { return };
-        self.report.objects_duplicate += 1;
+        self.report.count_duplicate(DedupeStage::Notice);
         for message in work.messages {
             if let Some(waiting) = self.messages.get_mut(message) {
                 waiting.open.remove(&ticket);
@@ -82,15 +83,38 @@ impl IngestMachine {
 
     /// Decides what becomes of a message none of whose objects is in work any more.
     pub(super) fn conclude(&mut self, message: MessageTicket) {
-        let Some(work) = self.messages.get_mut(message) else { return };
+        let Some(work) = self.messages.get(message) else { return };
         debug_assert!(work.open.is_empty(), "no object is in work");
         if work.has_failed {
             self.report.messages_failed += 1;
-            self.let_go(message);
-        } else {
+            self.put_off(message);
+        } else if self.messages.is_first_in_group(message) {
+            self.settle_message(message);
+        } else if let Some(work) = self.messages.get_mut(message) {
+            work.stage = MessageStage::InLine;
+        }
+    }
+
+    fn settle_message(&mut self, message: MessageTicket) {
+        if let Some(work) = self.messages.get_mut(message) {
             work.stage = MessageStage::Settled;
             self.to_acknowledge.insert(message);
         }
+    }
+
+    /// Leaves a message that failed to a later delivery, the later the more often it came. A queue
+    /// without leases does not deliver it again.
+    fn put_off(&mut self, message: MessageTicket) {
+        let Some(work) = self.messages.get(message) else { return };
+        let delay = self.limits.release_delay(work.receive_count);
+        let delivery = self.messages.delivery(message);
+        let followers = self.messages.followers(message);
+        self.let_go(message);
+        if let Some(delivery) = delivery.filter(|_| self.limits.visibility.is_some()) {
+            self.releasing.insert(message);
+            self.actions.push_back(Action::Release { delivery, delay });
+        }
+        self.release_all(followers);
     }
 
     pub(super) fn let_go(&mut self, message: MessageTicket) {
@@ -99,13 +123,25 @@ impl IngestMachine {
         self.end_isolation(message);
     }
 
-    /// Gives a message back.
+    /// Gives a message back, and with it those of its group that came after it.
     pub(super) fn release(&mut self, message: MessageTicket) {
+        let followers = self.messages.followers(message);
+        self.release_one(message);
+        self.release_all(followers);
+    }
+
+    pub(super) fn release_all(&mut self, messages: Vec<MessageTicket>) {
+        for message in messages {
+            self.release_one(message);
+        }
+    }
+
+    fn release_one(&mut self, message: MessageTicket) {
         let Some(delivery) = self.messages.delivery(message) else { return };
         self.detach(message);
         self.report.messages_released += 1;
         self.releasing.insert(message);
-        self.actions.push_back(Action::Release { delivery });
+        self.actions.push_back(Action::Release { delivery, delay: Duration::ZERO });
     }
 
     pub(super) fn released(&mut self, message: MessageTicket) {
@@ -140,13 +176,27 @@ impl IngestMachine {
         for message in done {
             if self.is_acknowledging(*message) {
                 self.report.messages_acknowledged += 1;
+                let next = self.messages.followers(*message).first().copied();
                 self.let_go(*message);
+                self.settle_if_in_line(next);
             }
         }
         for message in failed {
             if self.is_acknowledging(*message) {
                 self.acknowledge_failed(now, *message);
             }
+        }
+    }
+
+    /// The next of a group may go where it is done already.
+    fn settle_if_in_line(&mut self, next: Option<MessageTicket>) {
+        let Some(message) = next else { return };
+        let is_in_line = self
+            .messages
+            .get(message)
+            .is_some_and(|work| matches!(work.stage, MessageStage::InLine));
+        if is_in_line {
+            self.settle_message(message);
         }
     }
 
@@ -163,7 +213,9 @@ impl IngestMachine {
         let failures = work.acknowledge_failures;
         if failures >= self.limits.acknowledge_failures_max {
             self.report.messages_unacknowledged += 1;
+            let followers = self.messages.followers(message);
             self.let_go(message);
+            self.release_all(followers);
             return;
         }
         work.stage = MessageStage::WaitingToAcknowledge;
@@ -172,9 +224,6 @@ impl IngestMachine {
     }
 
     pub(super) fn retry_acknowledge(&mut self, message: MessageTicket) {
-        if let Some(work) = self.messages.get_mut(message) {
-            work.stage = MessageStage::Settled;
-            self.to_acknowledge.insert(message);
-        }
+        self.settle_message(message);
     }
 }

@@ -142,6 +142,7 @@ pub(crate) fn message(id: &str, objects: Vec<ObjectRef>) -> QueueMessage {
         receipt: ReceiptHandle::new(id),
         body: MessageBody::Objects(objects),
         receive_count: 1,
+        group: None,
         sent_at: None,
     }
 }

@@ -8,17 +8,19 @@ mod circuits;
 #[cfg(test)]
 mod drains;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod leases;
 #[cfg(test)]
 mod overload;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use trailhouse_ingest::{
-    Action, FetchFailure, FetchFailureKind, IngestLimits, Input, MessageBody, MessageTicket,
-    QueueMessage,
+    Action, CommitAttempt, DedupeStage, FetchFailure, FetchFailureKind, IngestLimits, Input,
+    MessageBody, MessageTicket, QueueMessage,
 };
 use trailhouse_model::{CommitOutcome, Disposition, ObjectKey, TableVersion};
 
@@ -109,6 +111,9 @@ fn what_another_writer_stored_is_dropped_and_the_rest_sent_anew() {
     bench.tell(committed(next));
     let report = bench.machine.report();
     assert_eq!((report.objects_stored, report.objects_duplicate), (1, 1));
+    assert_eq!(report.dedupe_hits, BTreeMap::from([(DedupeStage::Race, 1)]));
+    let attempts = [(CommitAttempt::Ok, 1), (CommitAttempt::LostRace, 1)];
+    assert_eq!(report.commit_attempts, BTreeMap::from(attempts));
     assert_eq!(bench.receipts(), ["m"]);
 }
 
@@ -129,7 +134,10 @@ fn an_unknown_commit_is_probed_and_repeated_under_its_name() {
     bench.tell(Input::Committed { batch: batch.clone(), outcome: CommitOutcome::Unknown });
     bench.tell(Input::Probed { batch, outcome: Ok(Some(TableVersion(7))) });
     assert_eq!(bench.receipts(), ["m"]);
-    assert_eq!(bench.machine.report().commits, 1);
+    let report = bench.machine.report();
+    assert_eq!(report.commits, 1);
+    let attempts = [(CommitAttempt::UnknownOk, 1), (CommitAttempt::UnknownRetry, 1)];
+    assert_eq!(report.commit_attempts, BTreeMap::from(attempts));
 }
 
 #[test]
@@ -138,10 +146,14 @@ fn a_commit_that_cannot_succeed_stops_the_machine() {
         let mut bench = with_one_decoded();
         bench.wait(SECOND * 10);
         let (batch, _) = bench.batch().unwrap();
-        bench.tell(Input::Committed { batch, outcome: CommitOutcome::Failed { disposition } });
+        let detail = "disk full".to_owned();
+        let outcome = CommitOutcome::Failed { disposition, detail };
+        bench.tell(Input::Committed { batch, outcome });
         assert_eq!(bench.actions, []);
         assert!(bench.machine.is_finished());
-        assert_eq!(bench.machine.stop().unwrap().disposition, disposition);
+        let stop = bench.machine.stop().unwrap();
+        assert_eq!(stop.disposition, disposition);
+        assert_eq!(stop.to_string(), "failed to commit a batch: disk full");
     }
 }
 
@@ -228,11 +240,15 @@ fn an_object_that_cannot_be_read_is_left_in_the_queue() {
     bench.wait(SECOND);
     assert_eq!(bench.count(is_fetch), 1);
     bench.tell(failed());
+    assert_eq!(bench.count(|action| matches!(action, Action::Release { .. })), 0);
     bench.fetch_and_decode(tickets[1]);
     bench.wait(SECOND * 10);
     let (batch, _) = bench.batch().unwrap();
     bench.tell(committed(batch));
     assert_eq!(bench.receipts(), Vec::<String>::new());
+    let is_put_off =
+        |action: &Action| matches!(action, Action::Release { delay, .. } if *delay == SECOND * 30);
+    assert_eq!(bench.count(is_put_off), 1);
     let report = bench.machine.report();
     assert_eq!((report.messages_failed, report.failed_objects_count), (1, 1));
     assert_eq!(report.objects_stored, 1);
@@ -297,7 +313,7 @@ fn a_drain_commits_what_is_decoded_and_gives_back_the_rest() {
     bench.deliver("late", vec![object("b")]);
     bench.tell(Input::Drain);
     assert!(bench.batch().is_some());
-    let is_release = |action: &Action| matches!(action, Action::Release { delivery } if delivery.receipt.as_str() == "late");
+    let is_release = |action: &Action| matches!(action, Action::Release { delivery, delay: Duration::ZERO } if delivery.receipt.as_str() == "late");
     assert_eq!(bench.count(is_release), 1);
     bench.tell(Input::Received { messages: vec![message("late", vec![object("c")])] });
     assert_eq!(bench.count(is_release), 1, "what a receive brings now is given back");

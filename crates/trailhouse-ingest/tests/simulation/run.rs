@@ -58,6 +58,8 @@ impl Run {
         if let Some(input) = self.world.complete(action, fate) {
             self.machine.handle(self.world.now, input);
         }
+        // A receive takes time where nothing comes.
+        self.machine.handle_timeout(self.world.now);
         self.settle();
     }
 

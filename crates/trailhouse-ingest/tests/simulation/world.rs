@@ -15,6 +15,9 @@ use trailhouse_model::{
     QuarantineReason, TableVersion,
 };
 
+/// How long a receive waits for messages.
+const LONG_POLL: Duration = Duration::from_secs(1);
+
 /// What lies under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
@@ -67,6 +70,7 @@ pub(crate) enum Fate {
 struct QueuedMessage {
     body: MessageBody,
     objects: Vec<usize>,
+    group: Option<String>,
     deliveries: u32,
     visible_at: Instant,
 }
@@ -120,8 +124,9 @@ impl World {
                 MessageBody::Objects(objects.iter().map(|index| object(*index)).collect())
             };
             let objects = objects.clone();
-            let message = QueuedMessage { body, objects, deliveries: 0, visible_at: now };
-            queue.insert(format!("m{number}"), message);
+            let group = (number % 3 > 0).then(|| format!("g{}", number % 3));
+            let message = QueuedMessage { body, objects, group, deliveries: 0, visible_at: now };
+            queue.insert(format!("m{number:02}"), message);
         }
         Self {
             now,
@@ -194,10 +199,10 @@ impl World {
             Action::Probe { batch } => self.probe(batch, fate),
             Action::Acknowledge { deliveries } => self.acknowledge(deliveries, fate),
             Action::ExtendVisibility { delivery, by } => self.extend(&delivery, by, fate),
-            Action::Release { delivery } => {
-                let now = self.now;
+            Action::Release { delivery, delay } => {
+                let until = self.now + delay;
                 if let Some(message) = self.delivered(&delivery.receipt) {
-                    message.visible_at = now;
+                    message.visible_at = until;
                 }
                 Input::Released { message: delivery.message }
             }
@@ -211,7 +216,17 @@ impl World {
             return Input::ReceiveFailed { failure };
         }
         let (now, visibility) = (self.now, self.visibility);
-        let visible = self.queue.iter_mut().filter(|(_, message)| message.visible_at <= now);
+        // While one of a group is with somebody, the queue keeps the others back.
+        let is_hidden = |message: &&QueuedMessage| message.visible_at > now;
+        let hidden = self.queue.values().filter(is_hidden);
+        let kept_back: BTreeSet<String> =
+            hidden.filter_map(|message| message.group.clone()).collect();
+        let is_visible = |message: &QueuedMessage| {
+            let is_kept_back =
+                message.group.as_ref().is_some_and(|group| kept_back.contains(group));
+            message.visible_at <= now && !is_kept_back
+        };
+        let visible = self.queue.iter_mut().filter(|(_, message)| is_visible(message));
         let mut messages = Vec::new();
         for (id, message) in visible.take(usize::from(messages_max)) {
             message.deliveries += 1;
@@ -221,8 +236,12 @@ impl World {
                 receipt: ReceiptHandle::new(format!("{id}#{}", message.deliveries)),
                 body: message.body.clone(),
                 receive_count: message.deliveries,
+                group: message.group.clone(),
                 sent_at: None,
             });
+        }
+        if messages.is_empty() {
+            self.now += LONG_POLL;
         }
         Input::Received { messages }
     }
@@ -312,10 +331,13 @@ impl World {
         let stored: Vec<ObjectId> =
             ids.iter().copied().filter(|id| self.stored.contains_key(id)).collect();
         let outcome = match fate {
-            Fate::Temporary | Fate::Throttled | Fate::Denied => {
-                CommitOutcome::Failed { disposition: Disposition::RetryLater }
+            Fate::Temporary | Fate::Throttled | Fate::Denied => CommitOutcome::Failed {
+                disposition: Disposition::RetryLater,
+                detail: String::new(),
+            },
+            Fate::Refused => {
+                CommitOutcome::Failed { disposition: Disposition::Stop, detail: String::new() }
             }
-            Fate::Refused => CommitOutcome::Failed { disposition: Disposition::Stop },
             Fate::LostUnknown => CommitOutcome::Unknown,
             Fate::Success | Fate::AppliedUnknown if self.batches.contains(&batch) => {
                 CommitOutcome::Committed { version }
@@ -384,6 +406,11 @@ impl World {
             MessageBody::Objects(_) => message.objects.iter().all(|index| self.is_settled(*index)),
         };
         assert!(is_safe, "{id} was acknowledged too early");
+        let group = message.group.as_ref();
+        let mut earlier = self.queue.iter().take_while(|(earlier, _)| earlier.as_str() < id);
+        let is_in_order =
+            group.is_none() || earlier.all(|(_, earlier)| earlier.group.as_ref() != group);
+        assert!(is_in_order, "{id} was acknowledged before its turn");
     }
 
     fn extend(&mut self, delivery: &Delivery, by: Duration, fate: Fate) -> Input {

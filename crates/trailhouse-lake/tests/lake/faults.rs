@@ -79,7 +79,8 @@ async fn data_that_cannot_be_written_is_no_commit() {
     let writer = lake.event_writer().await.unwrap();
     *place.store.refuse.lock().unwrap() = Some(("events/event_date", 1));
     let outcome = writer.commit(request("b1", vec![object("a")])).await;
-    assert_eq!(outcome, CommitOutcome::Failed { disposition: Disposition::RetryLater });
+    let CommitOutcome::Failed { disposition, detail } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(disposition, Disposition::RetryLater, "{detail}");
     assert_eq!(writer.commit(request("b1", vec![object("a")])).await, committed(1));
     check_stored(&lake, 1).await;
 }

@@ -207,7 +207,8 @@ async fn a_protocol_beyond_us_stops_the_writer() {
     let writer = lake.event_writer().await.unwrap();
     set_property(&place.uri(), "delta.enableChangeDataFeed", "true").await;
     let outcome = writer.commit(request("b1", vec![object("a")])).await;
-    assert_eq!(outcome, CommitOutcome::Failed { disposition: Disposition::Stop });
+    let CommitOutcome::Failed { disposition, detail } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(disposition, Disposition::Stop, "{detail}");
     assert!(place.plain().await.event_writer().await.is_err());
     assert_eq!(number(&lake, "SELECT count(*) FROM events").await, 0);
 }

@@ -124,8 +124,12 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
                 let outcome = queue.extend_visibility(&delivery.receipt, by).await;
                 Done::Extended(delivery.message, outcome)
             }),
-            Action::Release { delivery } => self.spawn(async move {
-                let outcome = queue.release(&delivery.receipt).await;
+            Action::Release { delivery, delay } => self.spawn(async move {
+                let outcome = if delay.is_zero() {
+                    queue.release(&delivery.receipt).await
+                } else {
+                    queue.extend_visibility(&delivery.receipt, delay).await
+                };
                 Done::Released(delivery.message, outcome)
             }),
             Action::Forget { tickets } => {
