@@ -70,6 +70,14 @@ impl DecodePool {
         context: DecodeContext,
         compressed: Bytes,
     ) -> Result<DecodedObject, PoolDecodeError> {
+        self.run(move |decoder| decoder.decode(&context, &compressed)).await
+    }
+
+    /// Does the work on one of the threads, with its decoder. A panic is an answer like any other.
+    async fn run(
+        &self,
+        work: impl FnOnce(&mut Decoder) -> Result<DecodedObject, DecodeError> + Send + 'static,
+    ) -> Result<DecodedObject, PoolDecodeError> {
         let (sender, receiver) = oneshot::channel();
         let decoders = Arc::clone(&self.decoders);
         let limits = self.limits;
@@ -81,7 +89,7 @@ impl DecodePool {
             let Some(decoder) = decoders.get(index) else {
                 return;
             };
-            let outcome = decode_with(decoder, limits, &context, &compressed);
+            let outcome = work_with(decoder, limits, work);
             // The receiver is gone where the run was aborted.
             drop(sender.send(outcome));
         });
@@ -93,11 +101,10 @@ impl DecodePool {
 }
 
 /// A decoder that panicked is replaced, because its buffers may be in any state.
-fn decode_with(
+fn work_with(
     decoder: &Mutex<Decoder>,
     limits: DecodeLimits,
-    context: &DecodeContext,
-    compressed: &[u8],
+    work: impl FnOnce(&mut Decoder) -> Result<DecodedObject, DecodeError>,
 ) -> Result<DecodedObject, DecodeError> {
     let is_poisoned = decoder.is_poisoned();
     let mut guard = decoder.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,5 +112,29 @@ fn decode_with(
         *guard = Decoder::new(limits);
         decoder.clear_poison();
     }
-    guard.decode(context, compressed)
+    work(&mut guard)
+}
+
+#[cfg(test)]
+mod tests {
+    use trailhouse_model::{BucketName, EventTime, ObjectKey, ObjectRef};
+
+    use super::*;
+    use crate::commit_object::decode_context;
+
+    #[tokio::test]
+    async fn a_panic_quarantines_its_object_and_the_pool_goes_on() {
+        let pool = DecodePool::new(NonZeroUsize::MIN, DecodeLimits::default()).unwrap();
+        let object = ObjectRef::new(BucketName::new("b"), ObjectKey::new("k"));
+        let context = decode_context(&object, EventTime::from_micros(0));
+        for _ in 0..3 {
+            let outcome = pool.run(|_| panic!("a bug in the decoder")).await;
+            let error = outcome.unwrap_err();
+            assert!(matches!(error, PoolDecodeError::Panicked), "{error}");
+            assert_eq!(error.reason(), QuarantineReason::NotCloudTrail);
+            let body = Bytes::from_static(br#"{"Records":[{"eventName":"CreateUser"}]}"#);
+            let decoded = pool.decode(context, body).await.unwrap();
+            assert_eq!(decoded.events.num_rows(), 1);
+        }
+    }
 }
