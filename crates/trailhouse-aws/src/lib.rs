@@ -11,6 +11,7 @@ mod lake_store;
 mod listing;
 mod object;
 mod queue;
+mod queue_facts;
 
 pub use address::{QueueAddress, QueueAddressError, S3Url, S3UrlError};
 pub use client::{AwsClients, AwsOptions};
@@ -18,3 +19,4 @@ pub use lake_store::LakeStoreError;
 pub use listing::S3Listing;
 pub use object::S3Reader;
 pub use queue::{QueueDepth, SqsQueue};
+pub use queue_facts::QueueFacts;

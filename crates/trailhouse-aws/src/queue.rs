@@ -1,13 +1,16 @@
 //! An SQS queue as the source of notifications.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use aws_sdk_sqs::{
     Client,
     operation::delete_message_batch::DeleteMessageBatchOutput,
     types::{
         DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute,
-        QueueAttributeName as Count,
+        QueueAttributeName,
     },
 };
 use tracing::warn;
@@ -17,9 +20,10 @@ use trailhouse_runtime::{
     AcknowledgeReport, MessageBody, NotificationQueue, PortError, PortErrorKind, QueueMessage,
     ReceiptHandle,
 };
+use uuid::Uuid;
 
 use crate::{
-    AwsClients, QueueAddress,
+    AwsClients, QueueAddress, QueueFacts,
     classify::{Trouble, classify, classify_entry},
     client::FALLBACK_REGION,
 };
@@ -47,6 +51,8 @@ pub struct SqsQueue {
     url: String,
     name: String,
     wait: Duration,
+    /// Ids of receives that failed, to be used again; as many as there were at the same time.
+    failed_attempts: Arc<Mutex<Vec<String>>>,
 }
 
 impl SqsQueue {
@@ -70,7 +76,46 @@ impl SqsQueue {
             QueueAddress::Url(url) => url.to_string(),
             QueueAddress::Arn { account, name, .. } => resolve(&client, account, name).await?,
         };
-        Ok(Self { client, url, name: address.name().to_owned(), wait })
+        let name = address.name().to_owned();
+        Ok(Self { client, url, name, wait, failed_attempts: Arc::default() })
+    }
+
+    /// Says whether the queue keeps order. SQS tells such queues by their name.
+    pub fn is_fifo(&self) -> bool {
+        self.name.ends_with(".fifo")
+    }
+
+    /// Asks the queue how it is set up; nothing where we may not ask.
+    pub async fn facts(&self) -> Result<Option<QueueFacts>, PortError> {
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::VisibilityTimeout)
+            .attribute_names(QueueAttributeName::MessageRetentionPeriod)
+            .attribute_names(QueueAttributeName::RedrivePolicy);
+        match Box::pin(request.send()).await {
+            Ok(answer) => {
+                let attributes = answer.attributes.unwrap_or_default();
+                Ok(Some(QueueFacts::from_attributes(&attributes)))
+            }
+            Err(error) => match classify(&error) {
+                trouble if trouble.kind == PortErrorKind::Denied => Ok(None),
+                trouble => Err(self.failed(trouble, "read queue attributes")),
+            },
+        }
+    }
+
+    /// Returns the id of the next receive: that of one whose answer was lost, if there is one, so
+    /// that a queue that keeps order hands out the same messages again instead of hiding them.
+    fn next_attempt(&self) -> Option<String> {
+        let failed = || self.attempts().pop();
+        self.is_fifo().then(|| failed().unwrap_or_else(|| Uuid::now_v7().to_string()))
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Vec<String>> {
+        // The list is whole after every call that holds the lock.
+        self.failed_attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks how many messages there are.
@@ -79,9 +124,9 @@ impl SqsQueue {
             .client
             .get_queue_attributes()
             .queue_url(&self.url)
-            .attribute_names(Count::ApproximateNumberOfMessages)
-            .attribute_names(Count::ApproximateNumberOfMessagesNotVisible)
-            .attribute_names(Count::ApproximateNumberOfMessagesDelayed);
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesDelayed);
         let answer = match Box::pin(request.send()).await {
             Ok(answer) => answer,
             Err(error) => return Err(self.failed(classify(&error), "ask for the queue's depth")),
@@ -89,9 +134,9 @@ impl SqsQueue {
         let counts = answer.attributes.unwrap_or_default();
         let count = |name| counts.get(&name).and_then(|text| text.parse().ok()).unwrap_or(0);
         Ok(QueueDepth {
-            waiting: count(Count::ApproximateNumberOfMessages),
-            in_flight: count(Count::ApproximateNumberOfMessagesNotVisible),
-            delayed: count(Count::ApproximateNumberOfMessagesDelayed),
+            waiting: count(QueueAttributeName::ApproximateNumberOfMessages),
+            in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+            delayed: count(QueueAttributeName::ApproximateNumberOfMessagesDelayed),
         })
     }
 
@@ -148,6 +193,7 @@ impl NotificationQueue for SqsQueue {
         messages_max: u8,
         visibility: Duration,
     ) -> Result<Vec<QueueMessage>, PortError> {
+        let attempt = self.next_attempt();
         let request = self
             .client
             .receive_message()
@@ -156,13 +202,18 @@ impl NotificationQueue for SqsQueue {
             .visibility_timeout(whole_seconds(visibility.min(VISIBILITY_MAX)))
             .wait_time_seconds(whole_seconds(self.wait))
             .message_system_attribute_names(Attribute::SentTimestamp)
-            .message_system_attribute_names(Attribute::ApproximateReceiveCount);
+            .message_system_attribute_names(Attribute::ApproximateReceiveCount)
+            .message_system_attribute_names(Attribute::MessageGroupId)
+            .set_receive_request_attempt_id(attempt.clone());
         match Box::pin(request.send()).await {
             Ok(answer) => {
                 let messages = answer.messages.unwrap_or_default();
                 Ok(messages.into_iter().filter_map(queue_message).collect())
             }
-            Err(error) => Err(self.failed(classify(&error), "receive messages")),
+            Err(error) => {
+                self.attempts().extend(attempt);
+                Err(self.failed(classify(&error), "receive messages"))
+            }
         }
     }
 
@@ -229,15 +280,18 @@ fn whole_seconds(duration: Duration) -> i32 {
 
 /// A message without a receipt cannot be deleted and would come back anyway.
 fn queue_message(message: Message) -> Option<QueueMessage> {
-    let attribute = |name: Attribute| message.attributes.as_ref()?.get(&name)?.parse::<i64>().ok();
-    let receive_count = attribute(Attribute::ApproximateReceiveCount);
-    let sent_at_ms = attribute(Attribute::SentTimestamp);
+    let attribute = |name: Attribute| message.attributes.as_ref()?.get(&name);
+    let number = |name: Attribute| attribute(name)?.parse::<i64>().ok();
+    let receive_count = number(Attribute::ApproximateReceiveCount);
+    let sent_at_ms = number(Attribute::SentTimestamp);
+    let group = attribute(Attribute::MessageGroupId).cloned();
     let receipt = message.receipt_handle?;
     Some(QueueMessage {
         id: message.message_id.unwrap_or_default(),
         receipt: ReceiptHandle::new(receipt),
         body: MessageBody::Notification(message.body.unwrap_or_default().into_bytes()),
         receive_count: receive_count.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+        group,
         sent_at: sent_at_ms.map(|ms| EventTime::from_micros(ms.saturating_mul(1_000))),
     })
 }

@@ -57,16 +57,31 @@ async fn put(s3: &aws_sdk_s3::Client, bucket: &str, key: &str) {
     request.body(body).send().await.unwrap();
 }
 
+/// Makes a queue, one that keeps order where its name says so; returns its URL and ARN.
+async fn create_queue(
+    client: &aws_sdk_sqs::Client,
+    name: &str,
+    attributes: &[(QueueAttributeName, &str)],
+) -> (String, String) {
+    let mut request = client.create_queue().queue_name(name);
+    if name.ends_with(".fifo") {
+        request = request.attributes(QueueAttributeName::FifoQueue, "true");
+    }
+    for (attribute, value) in attributes {
+        request = request.attributes(attribute.clone(), *value);
+    }
+    let url = request.send().await.unwrap().queue_url.unwrap();
+    let request = client.get_queue_attributes().queue_url(&url);
+    let answer = request.attribute_names(QueueAttributeName::QueueArn).send().await.unwrap();
+    let arn = answer.attributes.unwrap()[&QueueAttributeName::QueueArn].clone();
+    (url, arn)
+}
+
 /// Makes a bucket whose created objects are announced in a queue; returns its URL and ARN.
 async fn bucket_with_queue(moto: &MotoServer, bucket: &str) -> (String, String) {
     let (s3, sqs) = (s3(&moto.url()), sqs(&moto.url()));
     s3.create_bucket().bucket(bucket).send().await.unwrap();
-    let queue = sqs.create_queue().queue_name("trail").send().await.unwrap();
-    let url = queue.queue_url.unwrap();
-    let request = sqs.get_queue_attributes().queue_url(&url);
-    let request = request.attribute_names(QueueAttributeName::QueueArn);
-    let attributes = request.send().await.unwrap().attributes.unwrap();
-    let arn = attributes.get(&QueueAttributeName::QueueArn).unwrap().clone();
+    let (url, arn) = create_queue(&sqs, "trail", &[]).await;
     let to_queue = QueueConfiguration::builder()
         .queue_arn(&arn)
         .events(Event::S3ObjectCreated)
@@ -161,6 +176,41 @@ async fn partial_delete_keeps_failed_receipts() {
     assert_eq!(report.done.as_slice(), &receipts[1..]);
     let refused = queue.release(&bogus).await.unwrap_err();
     assert_eq!(refused.kind, PortErrorKind::NotFound, "{}", refused.chain());
+}
+
+#[tokio::test]
+async fn a_queue_says_how_it_is_set_up() {
+    let Some(moto) = start_moto() else { return };
+    let client = sqs(&moto.url());
+    let (_, dead_letters) = create_queue(&client, "dead.fifo", &[]).await;
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{dead_letters}","maxReceiveCount":5}}"#);
+    let attributes = [
+        (QueueAttributeName::RedrivePolicy, redrive.as_str()),
+        (QueueAttributeName::VisibilityTimeout, "120"),
+    ];
+    let (url, _) = create_queue(&client, "ordered.fifo", &attributes).await;
+    let queue = open(&moto, &url).await;
+    let facts = queue.facts().await.unwrap().unwrap();
+    assert_eq!(facts.visibility, Some(Duration::from_secs(120)));
+    assert_eq!((facts.receive_count_max, facts.isolate_receive_count()), (Some(5), Some(4)));
+    assert_eq!(facts.dead_letters, Some(dead_letters));
+    assert!(facts.retention.is_some() && queue.is_fifo());
+}
+
+#[tokio::test]
+async fn a_queue_that_keeps_order_names_the_groups() {
+    let Some(moto) = start_moto() else { return };
+    let client = sqs(&moto.url());
+    let (url, _) = create_queue(&client, "ordered.fifo", &[]).await;
+    for (group, body) in [("g", "1"), ("g", "2"), ("h", "3")] {
+        let request = client.send_message().queue_url(&url).message_body(body);
+        let request = request.message_group_id(group).message_deduplication_id(body);
+        request.send().await.unwrap();
+    }
+    let queue = open(&moto, &url).await;
+    let messages = queue.receive(10, VISIBILITY).await.unwrap();
+    let groups: Vec<_> = messages.iter().filter_map(|message| message.group.as_deref()).collect();
+    assert_eq!(groups, ["g", "g", "h"]);
 }
 
 #[tokio::test]

@@ -5,21 +5,23 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     io::{Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use support::{clients, object};
-use trailhouse_aws::S3Reader;
+use trailhouse_aws::{S3Reader, SqsQueue};
 use trailhouse_model::BucketName;
-use trailhouse_runtime::{CircuitKey, ObjectReader, PortErrorKind};
+use trailhouse_runtime::{CircuitKey, NotificationQueue, ObjectReader, PortErrorKind};
 
-/// Answers every request with what `answer` makes of its head; returns the URL and the number of
+/// Answers every request with what `answer` makes of its head and body; returns the URL and the number of
 /// requests so far. The thread ends with the test process.
 fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> (String, Arc<AtomicU32>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -29,21 +31,25 @@ fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> (String, Arc<Atomi
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let head = read_head(&mut stream);
+            let request = read_request(&mut stream);
             counted.fetch_add(1, Ordering::SeqCst);
-            stream.write_all(answer(&head).as_bytes()).unwrap();
+            stream.write_all(answer(&request).as_bytes()).unwrap();
         }
     });
     (url, requests)
 }
 
-fn read_head(stream: &mut TcpStream) -> String {
+fn read_request(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
         head.push(byte[0]);
     }
-    String::from_utf8(head).unwrap()
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
 }
 
 fn response(status: &str, headers: &str, body: &str) -> String {
@@ -165,6 +171,54 @@ async fn refusals_have_their_kind() {
         let is_denied = matches!(kind, PortErrorKind::Denied | PortErrorKind::Misconfigured);
         assert_eq!(error.circuit, circuit_of_bucket().filter(|_| is_denied), "{code}");
     }
+}
+
+async fn open_queue(url: &str, name: &str) -> SqsQueue {
+    let address = format!("{url}/111122223333/{name}").parse().unwrap();
+    SqsQueue::open(&clients(url), &address, Duration::ZERO).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_queue_that_keeps_order_is_asked_again_under_the_same_id() {
+    for (name, distinct) in [("trail.fifo", Some(2)), ("trail", None)] {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let asked = Arc::clone(&seen);
+        let (url, _) = serve(move |request| {
+            let mut asked = asked.lock().unwrap();
+            let attempt = request.split_once(r#""ReceiveRequestAttemptId":""#);
+            asked.extend(attempt.and_then(|(_, id)| id.split('"').next()).map(str::to_owned));
+            if asked.len() == 1 {
+                response("500 Oops", "", "{}")
+            } else {
+                response("200 OK", "", "{}")
+            }
+        });
+        let queue = open_queue(&url, name).await;
+        let outcomes = [
+            queue.receive(10, Duration::ZERO).await.is_ok(),
+            queue.receive(10, Duration::ZERO).await.is_ok(),
+            queue.receive(10, Duration::ZERO).await.is_ok(),
+        ];
+        let attempts = seen.lock().unwrap().clone();
+        match distinct {
+            Some(distinct) => {
+                assert_eq!(outcomes, [false, true, true]);
+                assert_eq!((&attempts[0], attempts.len()), (&attempts[1], 3));
+                let ids: BTreeSet<&String> = attempts.iter().collect();
+                assert_eq!(ids.len(), distinct, "a new receive has a new id");
+            }
+            None => assert_eq!(attempts, Vec::<String>::new()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_let_us_ask_is_unknown() {
+    let (url, _) = serve(|_| {
+        let body = r#"{"__type":"com.amazonaws.sqs#AccessDeniedException","message":"no"}"#;
+        response("403 Forbidden", "content-type: application/x-amz-json-1.0\r\n", body)
+    });
+    assert_eq!(open_queue(&url, "trail").await.facts().await.unwrap(), None);
 }
 
 #[tokio::test]
