@@ -9,13 +9,13 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Instant;
 use trailhouse_model::{
-    BatchId, CommitOutcome, CommittedObject, Disposition, ObjectId, ObjectKey, ObjectRef,
-    QuarantineEntry, QuarantineId, TableVersion,
+    BatchId, BucketName, CommitOutcome, CommittedObject, Disposition, ObjectId, ObjectKey,
+    ObjectRef, QuarantineEntry, QuarantineId, TableVersion,
 };
 
 use crate::ports::{
-    AcknowledgeReport, CommitRequest, LakeWriter, MessageBody, NotificationQueue, ObjectReader,
-    PortError, PortErrorKind, QueueMessage, ReceiptHandle,
+    AcknowledgeReport, CircuitKey, CommitRequest, LakeWriter, MessageBody, NotificationQueue,
+    ObjectReader, PortError, PortErrorKind, QueueMessage, ReceiptHandle,
 };
 
 /// A queue with leases in memory.
@@ -198,6 +198,8 @@ pub struct MemoryStore {
 struct StoreState {
     objects: BTreeMap<ObjectKey, Bytes>,
     faults: BTreeMap<ObjectKey, VecDeque<PortErrorKind>>,
+    /// Reads that are denied still, by bucket.
+    denials: BTreeMap<BucketName, u32>,
     reads: u32,
 }
 
@@ -218,6 +220,11 @@ impl MemoryStore {
         state.faults.entry(ObjectKey::new(key)).or_default().extend(kinds);
     }
 
+    /// Denies so many of the next reads in the bucket.
+    pub fn shut(&self, bucket: BucketName, reads: u32) {
+        lock(&self.state).denials.insert(bucket, reads);
+    }
+
     /// Returns how often objects were read.
     pub fn reads(&self) -> u32 {
         lock(&self.state).reads
@@ -229,6 +236,12 @@ impl ObjectReader for MemoryStore {
         tokio::time::sleep(self.latency).await;
         let mut state = lock(&self.state);
         state.reads += 1;
+        if let Some(denials @ 1..) = state.denials.get_mut(&object.bucket) {
+            *denials -= 1;
+            let circuit = CircuitKey::Bucket(object.bucket.clone());
+            let error = PortError::new(PortErrorKind::Denied, "read object");
+            return Err(error.concerning(circuit));
+        }
         let fault = state.faults.get_mut(&object.key).and_then(VecDeque::pop_front);
         if let Some(kind) = fault {
             return Err(PortError::new(kind, "read object"));

@@ -4,6 +4,7 @@
 //! no task holds state that matters, so dropping all of them is always safe.
 
 mod calls;
+mod circuit_log;
 mod payloads;
 mod telling;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use trailhouse_ingest::{IngestMachine, IngestReport, Input, MachineStop, Ticket}
 
 use self::{
     calls::{Failures, Finished},
+    circuit_log::CircuitLog,
     payloads::Payloads,
 };
 use crate::{
@@ -117,6 +119,7 @@ where
         tasks: JoinSet::new(),
         payloads: Payloads::default(),
         failures: Failures::default(),
+        circuit_log: CircuitLog::default(),
         observer,
         in_commit: Vec::new(),
         in_quarantine: Vec::new(),
@@ -124,6 +127,7 @@ where
     let mut is_draining = false;
     loop {
         driver.perform_actions()?;
+        driver.circuit_log.follow(&driver.machine);
         driver.tell_turn(is_draining);
         if driver.machine.is_finished() {
             return driver.finish();
@@ -165,6 +169,7 @@ struct Driver<'observer, Q, O, L> {
     tasks: JoinSet<Finished>,
     payloads: Payloads,
     failures: Failures,
+    circuit_log: CircuitLog,
     observer: &'observer dyn IngestObserver,
     /// The objects of the commit in flight; there is one at a time.
     in_commit: Vec<StoredObject>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trailhouse_ingest::{IngestReport, QueueMessage};
+use trailhouse_ingest::{IngestMachine, IngestReport, QueueMessage};
 use trailhouse_model::{
     BucketName, CommitOutcome, CommittedObject, EventTime, ObjectKey, QuarantineEntry,
     QuarantineReason, TableVersion,
@@ -37,6 +37,8 @@ pub enum PortCall {
 pub struct Turn<'driver> {
     /// What was done so far.
     pub report: &'driver IngestReport,
+    /// What is in work, with its gauges and circuits.
+    pub machine: &'driver IngestMachine,
     /// When the oldest message in work was put into the queue, where the queue says so.
     pub oldest_sent_at: Option<EventTime>,
     /// Whether no more work begins.

@@ -14,6 +14,7 @@ impl<Q, O, L> Driver<'_, Q, O, L> {
     pub(super) fn tell_turn(&self, is_draining: bool) {
         self.observer.turned(Turn {
             report: self.machine.report(),
+            machine: &self.machine,
             oldest_sent_at: self.machine.oldest_sent_at(),
             is_draining,
         });

@@ -25,6 +25,9 @@ use crate::{
 const KEY: &str = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/01/02/\
                    111122223333_CloudTrail_eu-west-1_20260102T0305Z_abcdefghijklmnop.json.gz";
 
+/// The first window, and one more download for each refusal before the one that opens the circuit.
+const REFUSED_BEFORE_OPEN: u32 = 8 + 2;
+
 struct World {
     queue: Arc<MemoryQueue>,
     store: Arc<MemoryStore>,
@@ -212,6 +215,33 @@ async fn an_object_we_may_not_read_stays_in_the_queue() {
     assert!(report.failed_objects[0].1.contains("access denied"), "{report:?}");
     assert_eq!(world.queue.len(), 1);
     assert_eq!(world.lake.quarantined(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_opened_to_us_is_stored_whole() {
+    let world = World::new();
+    for number in 0..20 {
+        world.deliver(&format!("{number}.json"), 1);
+    }
+    world.store.shut(BucketName::new("trail"), REFUSED_BEFORE_OPEN + 2);
+    let report = world.run("a").await.unwrap();
+    assert_eq!((report.events, report.circuits_opened, report.circuits_closed), (20, 1, 1));
+    assert_eq!(world.store.reads(), 20 + REFUSED_BEFORE_OPEN + 2);
+    assert!(world.queue.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_stays_shut_leaves_its_messages_in_the_queue() {
+    let world = World::new();
+    for number in 0..20 {
+        world.deliver(&format!("{number}.json"), 1);
+    }
+    world.store.shut(BucketName::new("trail"), u32::MAX);
+    let report = world.run("a").await.unwrap();
+    assert_eq!((report.messages_failed, report.failed_objects_count), (20, 20));
+    assert!(report.failed_objects[0].1.contains("access denied"), "{report:?}");
+    assert_eq!(world.store.reads(), REFUSED_BEFORE_OPEN + world.limits.circuit_probes_max);
+    assert_eq!(world.queue.len(), 20);
 }
 
 #[tokio::test]
