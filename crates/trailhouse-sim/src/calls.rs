@@ -1,0 +1,492 @@
+//! What a process asks of the outside, and what the outside does: the one place where actions of
+//! the machines meet the world, with every way in which a call can fail.
+
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use trailhouse_ingest::{
+    Delivery, Failure, FetchFailure, FetchFailureKind, Input, MessageTicket, QuarantineSubject,
+    ReceiptHandle, Ticket, commit::PutAnswer,
+};
+use trailhouse_model::{Disposition, ObjectRef, TableVersion};
+
+use crate::{
+    bucket::{self, Body, ReadRequest},
+    commit::{LakeCall, LakeReply},
+    fault::Fault,
+    ingester::ProcessId,
+    invariants::Invariant,
+    queue::ReceiveRequest,
+    table::Entry,
+    trace::Who,
+    world::{Event, Then, World},
+};
+
+/// After this long a caller gives up waiting.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a lost put may still wander.
+const ZOMBIE_MAX: Duration = Duration::from_secs(10 * 60);
+const QUEUE_LATENCY: Duration = Duration::from_millis(15);
+const STORE_LATENCY: Duration = Duration::from_millis(40);
+const LAKE_LATENCY: Duration = Duration::from_millis(40);
+const DECODE_LATENCY: Duration = Duration::from_millis(10);
+/// As in the lake.
+const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+/// As in the lake.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// For what a process calls the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Errand {
+    /// To answer a look-up.
+    LookUp,
+    /// For the one thing that is done with the log at a time: opening, committing, probing.
+    Log,
+}
+
+/// A call to the outside.
+#[derive(Debug, Clone)]
+pub(crate) enum Call {
+    Receive { messages_max: u8, visibility: Duration, until: Duration },
+    Acknowledge { deliveries: Vec<Delivery> },
+    Extend { delivery: Delivery, by: Duration },
+    Release { delivery: Delivery },
+    Read { ticket: Ticket, object: ObjectRef, bytes_max: u64 },
+    Decode { ticket: Ticket, body: Body },
+    Quarantine { subjects: Vec<QuarantineSubject> },
+    Lake { errand: Errand, call: LakeCall },
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    /// As the machine hears it.
+    Input(Input),
+    /// An object was read; the process keeps the body.
+    Read {
+        ticket: Ticket,
+        outcome: Result<Body, FetchFailure>,
+    },
+    Lake {
+        errand: Errand,
+        reply: LakeReply,
+    },
+}
+
+impl Call {
+    /// Makes a call for what is done with the log.
+    pub(crate) fn log(call: LakeCall) -> Self {
+        Self::Lake { errand: Errand::Log, call }
+    }
+
+    /// Returns what the caller makes of no answer.
+    fn unanswered(&self) -> Reply {
+        let failure = || refusal("no answer");
+        let input = match self {
+            Self::Receive { .. } => Input::ReceiveFailed { failure: failure() },
+            Self::Acknowledge { deliveries } => {
+                Input::Acknowledged { done: Vec::new(), failed: messages(deliveries) }
+            }
+            Self::Extend { delivery, by: _ } => {
+                Input::VisibilityExtended { message: delivery.message, outcome: Err(failure()) }
+            }
+            Self::Release { delivery } => Input::Released { message: delivery.message },
+            Self::Read { ticket, .. } | Self::Decode { ticket, .. } => {
+                let kind = FetchFailureKind::Temporary;
+                let failure = FetchFailure { kind, detail: "no answer".to_owned() };
+                return Reply::Read { ticket: *ticket, outcome: Err(failure) };
+            }
+            Self::Quarantine { .. } => Input::Quarantined { outcome: Err(failure()) },
+            Self::Lake { errand, call } => {
+                let reply = match call {
+                    LakeCall::Put { .. } => LakeReply::PutEnded(PutAnswer::Unclear),
+                    LakeCall::Open
+                    | LakeCall::Load(_)
+                    | LakeCall::ReadEntry(_)
+                    | LakeCall::WriteRejects(_)
+                    | LakeCall::WriteFile(_)
+                    | LakeCall::Discard(_)
+                    | LakeCall::Project(_)
+                    | LakeCall::Pause(_) => LakeReply::Failed,
+                };
+                return Reply::Lake { errand: *errand, reply };
+            }
+        };
+        Reply::Input(input)
+    }
+
+    /// Returns the deliveries that it speaks of.
+    fn receipts(&self) -> Vec<ReceiptHandle> {
+        match self {
+            Self::Acknowledge { deliveries } => {
+                deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()
+            }
+            Self::Extend { delivery, .. } | Self::Release { delivery } => {
+                vec![delivery.receipt.clone()]
+            }
+            Self::Receive { .. }
+            | Self::Read { .. }
+            | Self::Decode { .. }
+            | Self::Quarantine { .. }
+            | Self::Lake { .. } => Vec::new(),
+        }
+    }
+}
+
+impl World {
+    /// Sends a call on its way.
+    pub(crate) fn send(&mut self, from: ProcessId, call: Call) {
+        match &call {
+            Call::Receive { .. }
+            | Call::Acknowledge { .. }
+            | Call::Extend { .. }
+            | Call::Release { .. } => self.send_to_queue(from, call),
+            Call::Read { .. } => {
+                let late = self.faults.delay(&mut self.random, Fault::StoreSlow);
+                self.send_for(from, call, STORE_LATENCY, late);
+            }
+            Call::Decode { .. } => {
+                self.send_for(from, call, DECODE_LATENCY, Duration::ZERO);
+            }
+            Call::Quarantine { .. } | Call::Lake { call: LakeCall::WriteRejects(_), errand: _ } => {
+                self.send_to_quarantine(from, call);
+            }
+            Call::Lake { call: LakeCall::Put { .. }, errand: _ } => self.send_put(from, call),
+            Call::Lake { call: LakeCall::Pause(attempt), errand } => {
+                let longest = BACKOFF_FIRST.saturating_mul(1 << (*attempt).min(10));
+                let pause = self.random.duration(Duration::ZERO, longest.min(BACKOFF_MAX));
+                let reply = Reply::Lake { errand: *errand, reply: LakeReply::Done };
+                self.schedule.plan(self.now + pause, Event::Answer { to: from, reply });
+            }
+            Call::Lake { .. } => {
+                let late = self.faults.delay(&mut self.random, Fault::LakeSlow);
+                self.send_for(from, call, LAKE_LATENCY, late);
+            }
+        }
+    }
+
+    /// The usual way: there, and back.
+    fn send_for(&mut self, from: ProcessId, call: Call, typical: Duration, late: Duration) {
+        let there = self.random.latency(typical) + late;
+        let back = self.random.latency(typical);
+        self.plan_arrival(from, call, there, Then::Answer(back));
+    }
+
+    fn plan_arrival(&mut self, from: ProcessId, call: Call, after: Duration, then: Then) {
+        self.schedule.plan(self.now + after, Event::Arrive { from, call, then });
+    }
+
+    /// Lets a process hear something that needs nobody outside.
+    pub(crate) fn reply_soon(&mut self, to: ProcessId, input: Input) {
+        let after = self.random.latency(DECODE_LATENCY);
+        self.plan_reply(to, Reply::Input(input), after);
+    }
+
+    fn plan_reply(&mut self, to: ProcessId, reply: Reply, after: Duration) {
+        self.schedule.plan(self.now + after, Event::Answer { to, reply });
+    }
+
+    fn send_to_queue(&mut self, from: ProcessId, call: Call) {
+        let is_lost = self.strikes(Fault::QueueRequestLost);
+        let is_unanswered = !is_lost && self.strikes(Fault::QueueAnswerLost);
+        let late = self.faults.delay(&mut self.random, Fault::QueueSlow);
+        if is_lost || is_unanswered || late > Duration::ZERO {
+            for receipt in call.receipts() {
+                self.queue.excuse(&receipt);
+            }
+        }
+        if is_lost || is_unanswered {
+            self.plan_reply(from, call.unanswered(), TIMEOUT);
+        }
+        if is_unanswered {
+            let there = self.random.latency(QUEUE_LATENCY);
+            self.plan_arrival(from, call, there, Then::Nothing);
+        } else if !is_lost {
+            self.send_for(from, call, QUEUE_LATENCY, late);
+        }
+    }
+
+    fn send_to_quarantine(&mut self, from: ProcessId, call: Call) {
+        if self.strikes(Fault::QuarantineFailed) {
+            let after = self.random.latency(LAKE_LATENCY);
+            self.plan_reply(from, call.unanswered(), after);
+        } else if self.strikes(Fault::QuarantineUnknown) {
+            self.plan_reply(from, call.unanswered(), TIMEOUT);
+            let there = self.random.latency(LAKE_LATENCY);
+            self.plan_arrival(from, call, there, Then::Nothing);
+        } else {
+            let late = self.faults.delay(&mut self.random, Fault::LakeSlow);
+            self.send_for(from, call, LAKE_LATENCY * 3, late);
+        }
+    }
+
+    fn send_put(&mut self, from: ProcessId, call: Call) {
+        let unclear = call.unanswered();
+        let there = self.random.latency(LAKE_LATENCY);
+        let back = self.random.latency(LAKE_LATENCY);
+        if self.strikes(Fault::PutDenied) {
+            let reply = LakeReply::PutEnded(PutAnswer::Refused);
+            self.plan_reply(from, Reply::Lake { errand: Errand::Log, reply }, there + back);
+        } else if self.strikes(Fault::ConflictWithoutCause) || self.strikes(Fault::PutFailed) {
+            self.plan_reply(from, unclear, there + back);
+        } else if self.strikes(Fault::PutTimeoutLost) {
+            self.plan_reply(from, unclear, TIMEOUT);
+        } else if self.strikes(Fault::PutTimeoutApplied) {
+            self.plan_reply(from, unclear, TIMEOUT);
+            self.plan_arrival(from, call, there, Then::Nothing);
+        } else if self.strikes(Fault::ZombiePut) {
+            self.plan_reply(from, unclear, TIMEOUT);
+            let wanders = self.random.duration(Duration::ZERO, ZOMBIE_MAX);
+            self.plan_arrival(from, call, wanders, Then::Nothing);
+        } else if self.strikes(Fault::ConflictOnOwnEntry) {
+            self.plan_arrival(from, call, there, Then::Say(unclear, back));
+        } else {
+            let late = self.faults.delay(&mut self.random, Fault::LakeSlow);
+            self.plan_arrival(from, call, there + late, Then::Answer(back));
+        }
+    }
+
+    /// A call has come to the other side.
+    pub(crate) fn arrive(&mut self, from: ProcessId, call: Call, then: Then) {
+        if let Call::Receive { until, .. } = &call
+            && let Some(later) = self.waits_for_messages(*until)
+        {
+            self.schedule.plan(later, Event::Arrive { from, call, then });
+            return;
+        }
+        let is_heard = !matches!(then, Then::Nothing);
+        let reply = self.carry_out(from, call, is_heard);
+        match then {
+            Then::Answer(back) => self.plan_reply(from, reply, back),
+            Then::Say(reply, back) => self.plan_reply(from, reply, back),
+            Then::Nothing => {}
+        }
+    }
+
+    /// Returns when to look again, for a receive that finds nothing and has time.
+    fn waits_for_messages(&self, until: Duration) -> Option<Duration> {
+        if self.now >= until {
+            return None;
+        }
+        let next = self.queue.next_visible().unwrap_or(until);
+        (next > self.now).then(|| next.min(until))
+    }
+
+    fn carry_out(&mut self, from: ProcessId, call: Call, is_heard: bool) -> Reply {
+        let input = match call {
+            Call::Receive { messages_max, visibility, until: _ } => {
+                self.receive(from, messages_max, visibility, is_heard)
+            }
+            Call::Acknowledge { deliveries } => self.acknowledge(deliveries),
+            Call::Extend { delivery, by } => self.extend(&delivery, by),
+            Call::Release { delivery } => {
+                self.queue.change_visibility(self.now, &delivery.receipt, Duration::ZERO);
+                Input::Released { message: delivery.message }
+            }
+            Call::Read { ticket, object, bytes_max } => {
+                return self.read(from, ticket, &object, bytes_max);
+            }
+            Call::Decode { ticket, body } => {
+                let Some(object) = self.catalog.get(body.object) else {
+                    return Call::Decode { ticket, body }.unanswered();
+                };
+                Input::Decoded { ticket, outcome: bucket::decode(object, &body) }
+            }
+            Call::Quarantine { subjects } => self.quarantine(subjects),
+            Call::Lake { errand, call } => {
+                return Reply::Lake { errand, reply: self.serve_lake(from, call) };
+            }
+        };
+        Reply::Input(input)
+    }
+
+    fn receive(
+        &mut self,
+        from: ProcessId,
+        messages_max: u8,
+        visibility: Duration,
+        is_heard: bool,
+    ) -> Input {
+        if self.strikes(Fault::ReceiveFailed) {
+            return Input::ReceiveFailed { failure: refusal("the queue says no") };
+        }
+        let messages_max = usize::from(messages_max);
+        let is_troubled = !is_heard || self.troubled.contains(&from);
+        let request = ReceiveRequest { from, now: self.now, messages_max, visibility, is_troubled };
+        match self.queue.receive(&mut self.random, &mut self.faults, &request) {
+            Ok(messages) => {
+                self.counts.deliveries += u64::try_from(messages.len()).unwrap_or(u64::MAX);
+                Input::Received { messages }
+            }
+            Err(dead) => {
+                let detail = format!("message m{} is a dead letter without cause", dead.message);
+                self.violate(Invariant::Drains, detail);
+                Input::Received { messages: Vec::new() }
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, deliveries: Vec<Delivery>) -> Input {
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for Delivery { message, receipt } in deliveries {
+            if self.strikes(Fault::PartialDelete) {
+                self.queue.excuse(&receipt);
+                failed.push(message);
+            } else {
+                self.queue.delete(&mut self.random, &mut self.faults, self.now, &receipt);
+                done.push(message);
+            }
+        }
+        Input::Acknowledged { done, failed }
+    }
+
+    fn extend(&mut self, delivery: &Delivery, by: Duration) -> Input {
+        let outcome = if self.strikes(Fault::ExtendFailed) {
+            self.queue.excuse(&delivery.receipt);
+            Err(refusal("the queue says no"))
+        } else if self.queue.change_visibility(self.now, &delivery.receipt, by) {
+            Ok(())
+        } else {
+            // As for a receipt that is no longer valid.
+            let disposition = Disposition::Quarantine;
+            Err(Failure { disposition, detail: "not in flight".to_owned() })
+        };
+        Input::VisibilityExtended { message: delivery.message, outcome }
+    }
+
+    fn read(
+        &mut self,
+        from: ProcessId,
+        ticket: Ticket,
+        object: &ObjectRef,
+        bytes_max: u64,
+    ) -> Reply {
+        let request = ReadRequest { now: self.now, object, bytes_max };
+        let outcome = bucket::read(
+            &mut self.catalog,
+            self.denial.as_ref(),
+            &mut self.random,
+            &mut self.faults,
+            &request,
+        );
+        if outcome.is_err()
+            && let Some((place, _)) = self.catalog.find(object.id())
+        {
+            self.queue.excuse_process(from, Some(place));
+        }
+        Reply::Read { ticket, outcome }
+    }
+
+    fn quarantine(&mut self, subjects: Vec<QuarantineSubject>) -> Input {
+        for subject in subjects {
+            match subject {
+                QuarantineSubject::Object { object, reason, .. } => {
+                    if let Some((place, _)) = self.catalog.find(object.id()) {
+                        self.table.quarantined.entry(place).or_default().insert(reason);
+                    }
+                }
+                QuarantineSubject::Message { id, .. } => {
+                    self.table.quarantined_messages.insert(id);
+                }
+            }
+        }
+        Input::Quarantined { outcome: Ok(()) }
+    }
+
+    fn serve_lake(&mut self, from: ProcessId, call: LakeCall) -> LakeReply {
+        let fault = match &call {
+            LakeCall::ReadEntry(_) | LakeCall::Open => Some(Fault::LogUnreadable),
+            LakeCall::Load(_) => Some(Fault::LedgerUnreadable),
+            LakeCall::WriteFile(_) => Some(Fault::FilesFailed),
+            LakeCall::Project(_) => Some(Fault::ProjectionFailed),
+            LakeCall::Put { .. }
+            | LakeCall::WriteRejects(_)
+            | LakeCall::Discard(_)
+            | LakeCall::Pause(_) => None,
+        };
+        if fault.is_some_and(|fault| self.strikes(fault)) {
+            return LakeReply::Failed;
+        }
+        match call {
+            LakeCall::Open => LakeReply::Opened(self.table.projected()),
+            LakeCall::Load(partitions) => {
+                let load = |name: String| (name.clone(), self.table.projected_ids(&name));
+                LakeReply::Loaded(partitions.into_iter().map(load).collect::<BTreeMap<_, _>>())
+            }
+            LakeCall::ReadEntry(version) => LakeReply::EntryRead(self.table.entry(version)),
+            LakeCall::Put { version, entry } => {
+                LakeReply::PutEnded(self.put_entry(from, version, &entry))
+            }
+            LakeCall::WriteRejects(objects) => {
+                self.table.rejects_of.extend(objects);
+                LakeReply::Done
+            }
+            LakeCall::WriteFile(rows) => LakeReply::FileWritten(self.table.write_file(rows)),
+            LakeCall::Discard(files) => {
+                files.into_iter().for_each(|file| self.table.discard_file(file));
+                LakeReply::Done
+            }
+            LakeCall::Project(version) => {
+                self.table.project(version);
+                LakeReply::Done
+            }
+            LakeCall::Pause(_) => LakeReply::Done,
+        }
+    }
+
+    /// An entry reaches the log; other programs may be quicker by a moment.
+    fn put_entry(
+        &mut self,
+        from: ProcessId,
+        version: TableVersion,
+        entry: &Rc<Entry>,
+    ) -> PutAnswer {
+        if self.strikes(Fault::ForeignAppend) {
+            self.table.append();
+        }
+        if self.strikes(Fault::ForeignOptimize) {
+            self.table.optimize();
+        }
+        if self.strikes(Fault::ForeignProperties) {
+            self.table.set_properties();
+        }
+        let is_taken = self.table.put(version, entry);
+        self.trace.note(self.now, Who::Process(from), "entry", (version.0, is_taken), || {
+            let lands = if is_taken { "lands in" } else { "finds another in" };
+            format!("{lands} version {version}")
+        });
+        if !is_taken {
+            self.counts.conflicts += 1;
+            return PutAnswer::Unclear;
+        }
+        self.counts.commits += 1;
+        self.judge_commit(version, entry);
+        PutAnswer::Stored
+    }
+
+    fn judge_commit(&mut self, version: TableVersion, entry: &Rc<Entry>) {
+        for file in &entry.adds {
+            self.require(self.table.has_file(*file), Invariant::AcknowledgedIsKept, || {
+                format!("version {version} names data file {file}, which was discarded")
+            });
+        }
+        for line in entry.payload.iter().flat_map(|payload| &payload.lines) {
+            let versions = self.table.listed.get(&line.object).cloned().unwrap_or_default();
+            self.require(versions.len() <= 1, Invariant::StoredOnce, || {
+                format!("object {} is in versions {versions:?}", line.object)
+            });
+            let rejects_are_kept =
+                line.rejects == 0 || self.table.rejects_of.contains(&line.object);
+            self.require(rejects_are_kept, Invariant::AcknowledgedIsKept, || {
+                format!("object {} is stored before its refused records", line.object)
+            });
+        }
+    }
+}
+
+fn refusal(detail: &str) -> Failure {
+    Failure { disposition: Disposition::RetryLater, detail: detail.to_owned() }
+}
+
+fn messages(deliveries: &[Delivery]) -> Vec<MessageTicket> {
+    deliveries.iter().map(|delivery| delivery.message).collect()
+}
