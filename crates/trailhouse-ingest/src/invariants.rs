@@ -1,10 +1,14 @@
 //! What must hold between any two inputs; shared by assertions and tests.
 
+mod promise;
+
 use crate::{
     machine::{IngestMachine, Lane},
     message::MessageStage,
     object::ObjectStage,
 };
+
+pub use promise::Invariant;
 
 /// An invariant does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +36,10 @@ pub(crate) fn check_limits(machine: &IngestMachine) -> Result<(), Violation> {
         "fetches stay within their limit",
     )?;
     require(machine.window.is_within_limits(), "the fetch window stays within its limit")?;
+    require(
+        at_most(machine.messages.len(), limits.messages_in_flight_max),
+        "messages stay within their limit",
+    )?;
     require(
         at_most(machine.objects.active(), limits.objects_in_flight_max),
         "objects stay within their limit",

@@ -10,7 +10,7 @@ use trailhouse_model::{ObjectRef, QuarantineReason};
 use crate::{
     catalog::{Catalog, Nature, Object, ObjectNo},
     fault::{Fault, Faults},
-    plan::Scenario,
+    plan::Window,
     random::Random,
 };
 
@@ -29,34 +29,17 @@ pub(crate) struct Body {
     is_damaged: bool,
 }
 
-/// When the denied bucket is denied.
-#[derive(Debug)]
-pub(crate) struct Denial {
-    from: Duration,
-    until: Duration,
-}
-
-impl Denial {
-    pub(crate) fn draw(random: &mut Random, scenario: &Scenario, share: u32) -> Option<Self> {
-        let from = random.duration(Duration::ZERO, scenario.calm_at);
-        let until = random.duration(from, scenario.calm_at);
-        random.happens(share / 4).then_some(Self { from, until })
-    }
-
-    fn strikes(&self, now: Duration, object: &ObjectRef) -> bool {
-        object.bucket.as_str() == DENIED_BUCKET && (self.from..self.until).contains(&now)
-    }
-}
-
-/// Reads an object. A second value says that trouble, not the object, decided how it ended.
+/// Reads an object.
 pub(crate) fn read(
     catalog: &mut Catalog,
-    denial: Option<&Denial>,
+    denial: Option<&Window>,
     random: &mut Random,
     faults: &mut Faults,
     request: &ReadRequest<'_>,
 ) -> Result<Body, FetchFailure> {
-    if denial.is_some_and(|denial| denial.strikes(request.now, request.object)) {
+    let is_denied = request.object.bucket.as_str() == DENIED_BUCKET
+        && denial.is_some_and(|denial| denial.contains(&request.now));
+    if is_denied {
         faults.count(Fault::BucketDenied);
         return Err(failure(FetchFailureKind::Temporary, "access denied"));
     }

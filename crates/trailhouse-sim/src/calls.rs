@@ -233,7 +233,7 @@ impl World {
         } else if self.strikes(Fault::PutTimeoutApplied) {
             self.plan_reply(from, unclear, TIMEOUT);
             self.plan_arrival(from, call, there, Then::Nothing);
-        } else if self.strikes(Fault::ZombiePut) {
+        } else if self.log_is_out() || self.strikes(Fault::ZombiePut) {
             self.plan_reply(from, unclear, TIMEOUT);
             let wanders = self.random.duration(Duration::ZERO, ZOMBIE_MAX);
             self.plan_arrival(from, call, wanders, Then::Nothing);
@@ -293,7 +293,7 @@ impl World {
             }
             Call::Quarantine { subjects } => self.quarantine(subjects),
             Call::Lake { errand, call } => {
-                return Reply::Lake { errand, reply: self.serve_lake(from, call) };
+                return Reply::Lake { errand, reply: self.serve_lake(from, call, is_heard) };
             }
         };
         Reply::Input(input)
@@ -392,7 +392,7 @@ impl World {
         Input::Quarantined { outcome: Ok(()) }
     }
 
-    fn serve_lake(&mut self, from: ProcessId, call: LakeCall) -> LakeReply {
+    fn serve_lake(&mut self, from: ProcessId, call: LakeCall, is_heard: bool) -> LakeReply {
         let fault = match &call {
             LakeCall::ReadEntry(_) | LakeCall::Open => Some(Fault::LogUnreadable),
             LakeCall::Load(_) => Some(Fault::LedgerUnreadable),
@@ -403,7 +403,8 @@ impl World {
             | LakeCall::Discard(_)
             | LakeCall::Pause(_) => None,
         };
-        if fault.is_some_and(|fault| self.strikes(fault)) {
+        let is_out = matches!(&call, LakeCall::ReadEntry(_) | LakeCall::Open) && self.log_is_out();
+        if is_out || fault.is_some_and(|fault| self.strikes(fault)) {
             return LakeReply::Failed;
         }
         match call {
@@ -414,7 +415,7 @@ impl World {
             }
             LakeCall::ReadEntry(version) => LakeReply::EntryRead(self.table.entry(version)),
             LakeCall::Put { version, entry } => {
-                LakeReply::PutEnded(self.put_entry(from, version, &entry))
+                LakeReply::PutEnded(self.put_entry(from, version, &entry, is_heard))
             }
             LakeCall::WriteRejects(objects) => {
                 self.table.rejects_of.extend(objects);
@@ -439,6 +440,7 @@ impl World {
         from: ProcessId,
         version: TableVersion,
         entry: &Rc<Entry>,
+        is_heard: bool,
     ) -> PutAnswer {
         if self.strikes(Fault::ForeignAppend) {
             self.table.append();
@@ -459,6 +461,7 @@ impl World {
             return PutAnswer::Unclear;
         }
         self.counts.commits += 1;
+        self.counts.zombies_landed += u64::from(!is_heard);
         self.judge_commit(version, entry);
         PutAnswer::Stored
     }

@@ -224,6 +224,7 @@ impl CommitJob {
                 if end == ClaimEnd::Won {
                     desk.ledger.apply(entry);
                 }
+                let end = desk.meddler.claim_end(end);
                 self.claim = None;
                 self.commit.claimed(end);
                 self.next_of_commit(desk)

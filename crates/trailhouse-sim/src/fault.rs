@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::random::Random;
+use crate::{
+    plan::Plan,
+    random::{CERTAIN, Random},
+};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $odds:literal;)*) => {
@@ -67,7 +70,7 @@ faults! {
     /// The store of the objects takes its time.
     StoreSlow = "object read slow", 1_000;
     /// A bucket lets nobody in for a while.
-    BucketDenied = "object read denied", 0;
+    BucketDenied = "object read denied", 1;
     /// The log answers 409 or 412 though the version is empty.
     ConflictWithoutCause = "log put: 409 or 412 on an empty version", 3_000;
     /// The log answers 412 because its first, silent attempt had stored the entry.
@@ -79,11 +82,13 @@ faults! {
     /// A put to the log takes effect, but nobody hears of it.
     PutTimeoutApplied = "log put: timeout, applied", 2_500;
     /// A put to the log is lost.
-    PutTimeoutLost = "log put: timeout, lost", 2_500;
+    PutTimeoutLost = "log put: timeout, lost", 5_000;
     /// A put to the log times out and takes effect minutes later, if it still can.
-    ZombiePut = "log put: timeout, lands minutes later", 2_500;
+    ZombiePut = "log put: timeout, lands minutes later", 5_000;
+    /// Nobody reaches the log for a while; what is put meanwhile may land later.
+    LogOutage = "log out of reach", 1;
     /// A log entry cannot be read.
-    LogUnreadable = "log unreadable", 3_000;
+    LogUnreadable = "log unreadable", 6_000;
     /// The lake takes its time.
     LakeSlow = "lake slow", 1_000;
     /// Data files cannot be written.
@@ -130,15 +135,20 @@ pub(crate) struct Faults {
 impl Faults {
     /// Draws which faults a run has and how often. Many runs have few: where everything fails,
     /// little comes far enough to fail late.
-    pub(crate) fn draw(random: &mut Random, share: u32) -> Self {
-        let common = random.count(0, share);
+    pub(crate) fn draw(random: &mut Random, plan: &Plan) -> Self {
+        let common = random.count(0, CERTAIN);
         let mut odds = BTreeMap::new();
-        for fault in Fault::ALL {
+        for fault in &plan.faults {
             if random.happens(common) {
                 odds.insert(*fault, random.count(0, fault.odds_max()));
             }
         }
         Self { odds, counts: BTreeMap::new() }
+    }
+
+    /// Says whether the run has the fault.
+    pub(crate) fn has(&self, fault: Fault) -> bool {
+        self.odds.contains_key(&fault)
     }
 
     /// Says whether the fault strikes now, and counts it.

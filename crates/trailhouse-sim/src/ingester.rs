@@ -166,13 +166,14 @@ impl Process {
             words::input(&input)
         });
         self.gauges.heard(&input);
+        world.counts.note(&input);
         if let Some(machine) = &mut self.machine {
             machine.handle(now, input);
             self.inputs += 1;
             if self.inputs.is_multiple_of(INPUTS_PER_CHECK)
                 && let Err(violation) = invariants::check(machine)
             {
-                world.violate(Invariant::WithinLimits, format!("process {id:?}: {violation}"));
+                world.violate(Invariant::Accounted, format!("books of {id:?}: {violation}"));
             }
         }
     }
@@ -281,6 +282,7 @@ impl Process {
         // A drain cannot be quick where nothing runs.
         self.drain_since = self.drain_since.map(|since| since + pause);
         world.troubled.insert(self.id);
+        world.queue.excuse_process(self.id, None);
         world.schedule.plan(self.stalled_until, Event::Resume { to: self.id });
         pause
     }

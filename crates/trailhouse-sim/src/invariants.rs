@@ -1,78 +1,8 @@
-//! What must hold in every run, whatever goes wrong. Checked by the simulation while it runs and at
-//! its end; the names and sentences are what tests, the runner and the documentation print.
+//! What a run found wrong.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-/// A promise of the ingest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Invariant {
-    /// I1.
-    AcknowledgedIsKept,
-    /// I2.
-    StoredOnce,
-    /// I3.
-    DurableBeforeDelete,
-    /// I4.
-    WithinLimits,
-    /// I5.
-    Drains,
-    /// I6.
-    SameSeedSameLog,
-    /// I7.
-    Accounted,
-}
-
-impl Invariant {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::AcknowledgedIsKept,
-        Self::StoredOnce,
-        Self::DurableBeforeDelete,
-        Self::WithinLimits,
-        Self::Drains,
-        Self::SameSeedSameLog,
-        Self::Accounted,
-    ];
-
-    /// Returns its short name.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::AcknowledgedIsKept => "I1",
-            Self::StoredOnce => "I2",
-            Self::DurableBeforeDelete => "I3",
-            Self::WithinLimits => "I4",
-            Self::Drains => "I5",
-            Self::SameSeedSameLog => "I6",
-            Self::Accounted => "I7",
-        }
-    }
-
-    /// Returns what it says.
-    pub fn statement(self) -> &'static str {
-        match self {
-            Self::AcknowledgedIsKept => {
-                "no object of a deleted message is missing from the table and from quarantine"
-            }
-            Self::StoredOnce => "no object is in the table twice",
-            Self::DurableBeforeDelete => "no message is deleted before all it names is durable",
-            Self::WithinLimits => "work in flight stays under its limits",
-            Self::Drains => {
-                "when trouble ends, everything is done within a bounded time, and nothing is a \
-                 dead letter without cause"
-            }
-            Self::SameSeedSameLog => "the same seed gives the same action log",
-            Self::Accounted => {
-                "every object named ends as stored, duplicate, skipped, or quarantined with a reason"
-            }
-        }
-    }
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.id(), self.statement())
-    }
-}
+pub use trailhouse_ingest::invariants::Invariant;
 
 /// An invariant did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,9 @@
 //! Where a run can be made wrong on purpose, to see that it is noticed.
 
-use trailhouse_ingest::{Action, IngestLimits, Input, commit::LedgerAnswer};
+use trailhouse_ingest::{
+    Action, IngestLimits, Input,
+    commit::{ClaimEnd, LedgerAnswer},
+};
 use trailhouse_model::TableVersion;
 
 /// Stands between the machines of one process and the world. As it is, it changes nothing.
@@ -21,6 +24,11 @@ pub trait Meddler {
     /// Changes what the ledger says about a batch.
     fn ledger_answer(&mut self, answer: LedgerAnswer) -> LedgerAnswer {
         answer
+    }
+
+    /// Changes what becomes of the attempt to fill a version.
+    fn claim_end(&mut self, end: ClaimEnd) -> ClaimEnd {
+        end
     }
 
     /// Changes where an entry is put in a log whose newest version is `newest`.

@@ -46,6 +46,14 @@ pub struct Totals {
     pub commits: u64,
     /// Entries of ingesters that found their version taken.
     pub conflicts: u64,
+    /// Commits of which nobody could say whether they landed.
+    pub commits_unknown: u64,
+    /// Commits that found objects of theirs stored.
+    pub commits_superseded: u64,
+    /// Commits that failed.
+    pub commits_failed: u64,
+    /// Entries that landed in the log when their writer had stopped waiting.
+    pub zombies_landed: u64,
     /// Everything that happened.
     pub events: u64,
     /// Virtual time.
@@ -72,6 +80,10 @@ impl Outcome {
             dead_letters: world.counts.dead_letters,
             commits: world.counts.commits,
             conflicts: world.counts.conflicts,
+            commits_unknown: world.counts.commits_unknown,
+            commits_superseded: world.counts.commits_superseded,
+            commits_failed: world.counts.commits_failed,
+            zombies_landed: world.counts.zombies_landed,
             events: world.counts.steps,
             virtual_time: world.now,
             drain_longest: done_at.unwrap_or_default().saturating_sub(world.scenario.calm_at),
@@ -102,6 +114,10 @@ impl Totals {
         self.dead_letters += other.dead_letters;
         self.commits += other.commits;
         self.conflicts += other.conflicts;
+        self.commits_unknown += other.commits_unknown;
+        self.commits_superseded += other.commits_superseded;
+        self.commits_failed += other.commits_failed;
+        self.zombies_landed += other.zombies_landed;
         self.events += other.events;
         self.virtual_time += other.virtual_time;
         self.drain_longest = self.drain_longest.max(other.drain_longest);
@@ -126,6 +142,10 @@ impl fmt::Display for Totals {
             ("dead letters", self.dead_letters),
             ("commits", self.commits),
             ("conflicts", self.conflicts),
+            ("commits unknown", self.commits_unknown),
+            ("commits superseded", self.commits_superseded),
+            ("commits failed", self.commits_failed),
+            ("zombie puts that landed", self.zombies_landed),
             ("events", self.events),
             ("virtual hours", self.virtual_time.as_secs() / 3_600),
             ("longest drain in seconds", self.drain_longest.as_secs()),

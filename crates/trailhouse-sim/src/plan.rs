@@ -1,10 +1,13 @@
 //! What a run may look like, and what one run looks like.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use trailhouse_ingest::IngestLimits;
 
-use crate::random::{CERTAIN, Random};
+use crate::{
+    fault::Fault,
+    random::{CERTAIN, Random},
+};
 
 /// Bounds on what the runs look like. One plan and one seed are one run.
 #[derive(Debug, Clone)]
@@ -15,8 +18,10 @@ pub struct Plan {
     pub objects_max: u32,
     /// How long there is trouble, at most.
     pub trouble_max: Duration,
-    /// How many of the faults a run has, at most, in ten thousandths.
-    pub faults_share_max: u32,
+    /// Which faults a run may have.
+    pub faults: Vec<Fault>,
+    /// How often the sender sends each message, at most.
+    pub copies_max: u32,
     /// How long after the last trouble everything must be done.
     pub drain_max: Duration,
 }
@@ -27,19 +32,23 @@ impl Default for Plan {
             ingesters_max: 8,
             objects_max: 40,
             trouble_max: Duration::from_secs(20 * 60),
-            faults_share_max: CERTAIN,
-            drain_max: Duration::from_secs(60 * 60),
+            faults: Fault::ALL.to_vec(),
+            copies_max: 5,
+            drain_max: Duration::from_secs(20 * 60),
         }
     }
 }
 
 impl Plan {
-    /// Returns the plan of a world where nothing goes wrong.
+    /// Returns the plan of a world where nothing but this goes wrong.
     #[must_use]
-    pub fn without_faults(self) -> Self {
-        Self { faults_share_max: 0, ..self }
+    pub fn with_only(self, faults: &[Fault]) -> Self {
+        Self { faults: faults.to_vec(), ..self }
     }
 }
+
+/// From when until when something is so.
+pub(crate) type Window = Range<Duration>;
 
 /// What one run looks like.
 #[derive(Debug, Clone)]
@@ -51,6 +60,8 @@ pub(crate) struct Scenario {
     pub(crate) visibility: Duration,
     /// Deliveries after which the queue puts a message aside.
     pub(crate) receives_max: Option<u32>,
+    /// How often the sender sends each message, at most.
+    pub(crate) copies_max: u32,
     /// How long messages are being sent.
     pub(crate) sending: Duration,
     /// When the trouble ends.
@@ -70,10 +81,17 @@ impl Scenario {
             limits: draw_limits(random, visibility),
             visibility,
             receives_max: random.happens(CERTAIN / 2).then(|| random.count(3, 10)),
+            copies_max: if random.happens(CERTAIN / 4) { plan.copies_max } else { 1 },
             sending: random.duration(Duration::ZERO, calm_at / 2),
             calm_at,
             sizes_are_told: random.happens(CERTAIN / 2),
         }
+    }
+
+    /// Draws a time of trouble of one kind.
+    pub(crate) fn draw_window(&self, random: &mut Random) -> Window {
+        let from = random.duration(Duration::ZERO, self.calm_at);
+        from..random.duration(from, self.calm_at)
     }
 }
 

@@ -164,7 +164,12 @@ pub(crate) fn lake(call: &LakeCall) -> String {
 fn content(entry: &Entry) -> String {
     let Some(payload) = &entry.payload else { return "of another program".to_owned() };
     let objects: Vec<usize> = payload.lines.iter().map(|line| line.object).collect();
-    format!("batch {} of objects {objects:?}, clock at {}", payload.batch, entry.timestamp_micros)
+    let Entry { transaction, timestamp_micros, .. } = entry;
+    let transaction = transaction.map_or(0, |version| version.0);
+    format!(
+        "batch {} of objects {objects:?}, transaction {transaction}, clock at {timestamp_micros}",
+        payload.batch
+    )
 }
 
 fn subject(subject: &QuarantineSubject) -> String {

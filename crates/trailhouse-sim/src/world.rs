@@ -5,17 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trailhouse_ingest::{Delivery, MessageBody};
-use trailhouse_model::ObjectRef;
+use trailhouse_ingest::{Delivery, Input, MessageBody};
+use trailhouse_model::{CommitOutcome, ObjectRef};
 
 use crate::{
-    bucket::Denial,
     calls::{Call, Reply},
     catalog::{Catalog, ObjectNo},
     fault::{Fault, Faults},
     ingester::ProcessId,
     invariants::{Invariant, Violation},
-    plan::{Plan, Scenario},
+    plan::{Plan, Scenario, Window},
     queue::{MessageContent, MessageState, Queue},
     random::Random,
     table::Table,
@@ -75,9 +74,26 @@ pub(crate) struct Counts {
     pub(crate) processes: u64,
     pub(crate) commits: u64,
     pub(crate) conflicts: u64,
+    pub(crate) commits_unknown: u64,
+    pub(crate) commits_superseded: u64,
+    pub(crate) commits_failed: u64,
+    /// Entries that landed after their writer had stopped waiting.
+    pub(crate) zombies_landed: u64,
     pub(crate) dead_letters: u64,
     pub(crate) duplicates: u64,
     pub(crate) steps: u64,
+}
+
+impl Counts {
+    pub(crate) fn note(&mut self, input: &Input) {
+        let Input::Committed { batch: _, outcome } = input else { return };
+        match outcome {
+            CommitOutcome::Committed { .. } => {}
+            CommitOutcome::Unknown => self.commits_unknown += 1,
+            CommitOutcome::Superseded { .. } => self.commits_superseded += 1,
+            CommitOutcome::Failed { .. } => self.commits_failed += 1,
+        }
+    }
 }
 
 /// The world of one run.
@@ -91,7 +107,10 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) schedule: Schedule,
     pub(crate) catalog: Catalog,
-    pub(crate) denial: Option<Denial>,
+    /// When one bucket lets nobody in.
+    pub(crate) denial: Option<Window>,
+    /// When nobody reaches the log.
+    pub(crate) outage: Option<Window>,
     pub(crate) queue: Queue,
     /// Processes that will not finish what they are given, through no fault of theirs.
     pub(crate) troubled: BTreeSet<ProcessId>,
@@ -105,9 +124,10 @@ impl World {
     pub(crate) fn new(seed: u64, plan: &Plan, trace: Trace) -> Self {
         let mut random = Random::new(seed);
         let scenario = Scenario::draw(&mut random, plan);
-        let faults = Faults::draw(&mut random, plan.faults_share_max);
+        let faults = Faults::draw(&mut random, plan);
         let catalog = Catalog::draw(&mut random, &scenario);
-        let denial = Denial::draw(&mut random, &scenario, plan.faults_share_max);
+        let denial = faults.has(Fault::BucketDenied).then(|| scenario.draw_window(&mut random));
+        let outage = faults.has(Fault::LogOutage).then(|| scenario.draw_window(&mut random));
         let queue = Queue::new(scenario.receives_max);
         let mut world = Self {
             now: Duration::ZERO,
@@ -118,6 +138,7 @@ impl World {
             schedule: Schedule::default(),
             catalog,
             denial,
+            outage,
             queue,
             troubled: BTreeSet::new(),
             table: Table::new(),
@@ -132,6 +153,15 @@ impl World {
     /// Says whether the fault strikes now.
     pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
         self.faults.strikes(&mut self.random, fault)
+    }
+
+    /// Says whether the log cannot be reached now, and counts it.
+    pub(crate) fn log_is_out(&mut self) -> bool {
+        let is_out = self.outage.as_ref().is_some_and(|outage| outage.contains(&self.now));
+        if is_out {
+            self.faults.count(Fault::LogOutage);
+        }
+        is_out
     }
 
     /// Notes that an invariant does not hold. The first one counts.
@@ -248,7 +278,9 @@ impl World {
                 let other = if self.random.below(3) == 0 { Some(again) } else { unnamed.pop() };
                 named.extend(other);
             }
-            self.send_message(named);
+            for _ in 0..self.random.count(1, self.scenario.copies_max) {
+                self.send_message(named.clone());
+            }
         }
         for _ in 0..self.random.below(3) {
             let at = self.random.duration(Duration::ZERO, self.scenario.sending);

@@ -177,6 +177,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("testkit", &["serde_json"]),
+    ("sim", &["model", "source", "ingest", "thiserror"]),
 ];
 
 /// Crates of which two versions in one program break silently: their types do not fit together.
