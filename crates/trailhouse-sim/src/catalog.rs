@@ -42,6 +42,9 @@ pub(crate) enum Nature {
     Digest,
 }
 
+/// The largest object that is not too large.
+pub(crate) const SMALL_BYTES_MAX: u64 = 2_000;
+
 /// How the natures are mixed.
 const NATURES: [(Nature, u64); 14] = [
     (Nature::Events, 60),
@@ -122,9 +125,10 @@ impl Object {
              111111111111_{folder}_eu-west-1_2026010{day}T0000Z_{number:016}.json.gz"
         );
         let bucket = BucketName::new(if random.below(4) == 0 { "other" } else { "trail" });
-        let bytes = match nature {
-            Nature::Huge => random.between(COMPRESSED_BYTES_MAX + 1, 10 * COMPRESSED_BYTES_MAX),
-            _ => random.between(20, 2_000),
+        let bytes = if nature == Nature::Huge {
+            random.between(COMPRESSED_BYTES_MAX + 1, 10 * COMPRESSED_BYTES_MAX)
+        } else {
+            random.between(20, SMALL_BYTES_MAX)
         };
         let mut named = ObjectRef::new(bucket, ObjectKey::new(key.clone()));
         let has_other_key = matches!(nature, Nature::UnderOtherKey | Nature::Missing);

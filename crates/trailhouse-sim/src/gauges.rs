@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trailhouse_ingest::{Action, IngestReport, Input, Ticket};
 
-use crate::{ingester::ProcessId, invariants::Invariant, world::World};
+use crate::{catalog::SMALL_BYTES_MAX, ingester::ProcessId, invariants::Invariant, world::World};
 
 /// Bytes that the rows of an object occupy in relation to its own, at most. What the machine
 /// reckons with.
 const BYTES_PER_BYTE: u64 = 11;
-/// The largest object that is small enough to be read.
-const OBJECT_BYTES_MAX: u64 = 2_000;
 
 /// What is in flight.
 #[derive(Debug, Default)]
@@ -101,7 +99,7 @@ impl Gauges {
             + report.messages_unacknowledged
             + report.messages_failed
             + report.messages_released;
-        let largest = OBJECT_BYTES_MAX * BYTES_PER_BYTE;
+        let largest = SMALL_BYTES_MAX * BYTES_PER_BYTE;
         let wrongly_told = match world.scenario.sizes_are_told {
             true => 0,
             false => largest * u64::from(limits.fetches_in_flight_max),

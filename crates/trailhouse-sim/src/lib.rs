@@ -3,7 +3,7 @@
 //! Queue, objects and lake are small models; up to eight ingesters work on them at once, carrying
 //! out the real machines step by step, each step an event in virtual time. Nothing reads a clock
 //! or starts a thread inside a run: one number decides everything, so a run that fails is run again
-//! by its number. Where to begin reading: [`run`], then `world.rs` and `calls.rs`.
+//! by its number. Where to begin reading: [`run`], then `world.rs`, `ingester.rs` and `calls.rs`.
 
 mod bucket;
 mod calls;
@@ -13,6 +13,7 @@ mod fault;
 mod gauges;
 mod ingester;
 pub mod invariants;
+mod lake_work;
 mod ledger;
 mod many;
 mod meddler;
@@ -20,6 +21,7 @@ mod outcome;
 mod plan;
 mod queue;
 mod random;
+mod service;
 mod simulation;
 mod table;
 mod trace;

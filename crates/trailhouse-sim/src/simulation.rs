@@ -96,12 +96,12 @@ impl<'a> Simulation<'a> {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Arrive { from, call, then } => self.world.arrive(from, call, then),
+            Event::Arrive { from, call, then } => self.world.arrive(from, *call, then),
             Event::Answer { to, reply } => {
                 if let Some(at) = self.stalled_until(to) {
                     self.world.schedule.plan(at, Event::Answer { to, reply });
                 } else {
-                    self.with_process(to, |process, world| process.hear(world, reply));
+                    self.with_process(to, |process, world| process.hear(world, *reply));
                 }
             }
             Event::Wake { to } => {

@@ -25,9 +25,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A call reaches the other side.
-    Arrive { from: ProcessId, call: Call, then: Then },
+    Arrive { from: ProcessId, call: Box<Call>, then: Then },
     /// An answer reaches its process.
-    Answer { to: ProcessId, reply: Reply },
+    Answer { to: ProcessId, reply: Box<Reply> },
     /// A process wants to be woken.
     Wake { to: ProcessId },
     /// A process that did not run for a while goes on.
@@ -46,7 +46,7 @@ pub(crate) enum Then {
     /// The answer is lost.
     Nothing,
     /// Something else is said, whatever happened.
-    Say(Reply, Duration),
+    Say(Box<Reply>, Duration),
 }
 
 /// The events to come, in order of time; those of one time in the order they were planned.
