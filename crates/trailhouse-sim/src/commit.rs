@@ -115,9 +115,7 @@ impl CommitJob {
             return self.next_of_claim(desk);
         }
         match reply {
-            LakeReply::Failed => {
-                self.end(CommitOutcome::Failed { disposition: Disposition::RetryLater })
-            }
+            LakeReply::Failed => self.end(failed(Disposition::RetryLater)),
             LakeReply::Loaded(partitions) => {
                 desk.ledger.load(partitions);
                 self.ask(desk)
@@ -242,12 +240,8 @@ impl CommitJob {
                 self.end(CommitOutcome::Superseded { objects, version })
             }
             CommitEnd::Unknown => Next::Ended(CommitOutcome::Unknown),
-            CommitEnd::Contended => {
-                self.end(CommitOutcome::Failed { disposition: Disposition::RetryLater })
-            }
-            CommitEnd::Refused => {
-                self.end(CommitOutcome::Failed { disposition: Disposition::Stop })
-            }
+            CommitEnd::Contended => self.end(failed(Disposition::RetryLater)),
+            CommitEnd::Refused => self.end(failed(Disposition::Stop)),
         }
     }
 
@@ -259,6 +253,10 @@ impl CommitJob {
         self.outcome = Some(outcome);
         Next::Call(LakeCall::Discard(std::mem::take(&mut self.files)))
     }
+}
+
+fn failed(disposition: Disposition) -> CommitOutcome {
+    CommitOutcome::Failed { disposition }
 }
 
 fn answer_claim(
