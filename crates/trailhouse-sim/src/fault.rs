@@ -108,13 +108,13 @@ faults! {
     /// Another program sets table properties.
     ForeignProperties = "foreign commit: set properties", 800;
     /// A process ends without a word between two of its actions.
-    Crash = "crash", 60;
+    Crash = "crash", 200;
     /// A process is asked to end.
-    Sigterm = "SIGTERM", 25;
+    Sigterm = "SIGTERM", 60;
     /// A process does not run for a while.
-    Stall = "stall", 40;
+    Stall = "stall", 100;
     /// A machine sleeps: its process does not run, and its clock stands still.
-    Suspend = "suspended with its clock", 20;
+    Suspend = "suspended with its clock", 60;
     /// The wall clock of a machine is set.
     WallClockJump = "wall clock set", 40;
 }
