@@ -32,7 +32,9 @@ pub(crate) fn check_limits(machine: &IngestMachine) -> Result<(), Violation> {
     let count = |stage| machine.objects.count(stage);
     let at_most = |count: usize, limit: u32| u32::try_from(count).is_ok_and(|n| n <= limit);
     require(
-        at_most(count(ObjectStage::Fetching), limits.fetches_in_flight_max),
+        machine.fetches_in_flight <= limits.fetches_in_flight_max
+            && count(ObjectStage::Fetching)
+                <= usize::try_from(machine.fetches_in_flight).unwrap_or(usize::MAX),
         "fetches stay within their limit",
     )?;
     require(machine.window.is_within_limits(), "the fetch window stays within its limit")?;

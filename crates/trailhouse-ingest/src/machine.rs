@@ -53,6 +53,8 @@ pub struct IngestMachine {
     /// Settled objects that the driver has not been told to forget.
     forgotten: Vec<Ticket>,
     pub(crate) receives_in_flight: u32,
+    /// Downloads without an answer, those included whose object was dropped meanwhile.
+    pub(crate) fetches_in_flight: u32,
     receive_failures: u32,
     empty_receives: u32,
     look_up_in_flight: bool,
@@ -100,6 +102,7 @@ impl IngestMachine {
             actions: VecDeque::new(),
             forgotten: Vec::new(),
             receives_in_flight: 0,
+            fetches_in_flight: 0,
             receive_failures: 0,
             empty_receives: 0,
             look_up_in_flight: false,

@@ -64,8 +64,8 @@ impl IngestMachine {
 
     pub(super) fn start_fetches(&mut self) {
         self.choose_lane();
-        let fetches_max = usize::try_from(self.window.size()).unwrap_or(usize::MAX);
-        while self.objects.count(ObjectStage::Fetching) < fetches_max {
+        let fetches_max = self.window.size();
+        while self.fetches_in_flight < fetches_max {
             let Some(ticket) = self.next_in_lane() else { return };
             let Some(work) = self.objects.get(ticket) else { return };
             let gate = self.circuits.gate(&work.object.bucket);
@@ -94,6 +94,7 @@ impl IngestMachine {
     }
 
     fn start_fetch(&mut self, ticket: Ticket) {
+        self.fetches_in_flight += 1;
         let number = self.window.begin();
         let bytes_max = self.limits.compressed_bytes_max;
         self.objects.advance(ticket, ObjectStage::Fetching);
@@ -110,6 +111,7 @@ impl IngestMachine {
         ticket: Ticket,
         outcome: Result<u64, FetchFailure>,
     ) {
+        self.fetches_in_flight = self.fetches_in_flight.saturating_sub(1);
         self.report.count_fetch(outcome.as_ref().err());
         if !self.objects.is_at(ticket, ObjectStage::Fetching) {
             return;
