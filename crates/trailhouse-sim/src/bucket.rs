@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use trailhouse_ingest::{
-    DecodeFailure, DecodedContent, DecodedFacts, FetchFailure, FetchFailureKind,
+    CircuitKey, DecodeFailure, DecodedContent, DecodedFacts, FetchFailure, FetchFailureKind,
 };
 use trailhouse_model::{ObjectRef, QuarantineReason};
 
@@ -41,11 +41,17 @@ pub(crate) fn read(
         && denial.is_some_and(|denial| denial.contains(&request.now));
     if is_denied {
         faults.count(Fault::BucketDenied);
-        return Err(failure(FetchFailureKind::Temporary, "access denied"));
+        let key = CircuitKey::Bucket(request.object.bucket.clone());
+        return Err(failure(FetchFailureKind::Denied(key), "access denied"));
     }
-    for fault in [Fault::StoreUnavailable, Fault::StoreThrottled, Fault::StoreAnswerLost] {
+    let refusals = [
+        (Fault::StoreUnavailable, FetchFailureKind::Temporary),
+        (Fault::StoreThrottled, FetchFailureKind::Throttled),
+        (Fault::StoreAnswerLost, FetchFailureKind::Temporary),
+    ];
+    for (fault, kind) in refusals {
         if faults.strikes(random, fault) {
-            return Err(failure(FetchFailureKind::Temporary, fault.as_str()));
+            return Err(failure(kind, fault.as_str()));
         }
     }
     let missing = || failure(FetchFailureKind::Missing, "no such key");

@@ -45,7 +45,7 @@ pub(crate) enum Call {
     Receive { messages_max: u8, visibility: Duration, until: Duration },
     Acknowledge { deliveries: Vec<Delivery> },
     Extend { delivery: Delivery, by: Duration },
-    Release { delivery: Delivery },
+    Release { delivery: Delivery, delay: Duration },
     Read { ticket: Ticket, object: ObjectRef, bytes_max: u64 },
     Decode { ticket: Ticket, body: Body },
     Quarantine { subjects: Vec<QuarantineSubject> },
@@ -85,7 +85,7 @@ impl Call {
             Self::Extend { delivery, by: _ } => {
                 Input::VisibilityExtended { message: delivery.message, outcome: Err(failure()) }
             }
-            Self::Release { delivery } => Input::Released { message: delivery.message },
+            Self::Release { delivery, .. } => Input::Released { message: delivery.message },
             Self::Read { ticket, .. } | Self::Decode { ticket, .. } => {
                 let kind = FetchFailureKind::Temporary;
                 let failure = FetchFailure { kind, detail: "no answer".to_owned() };
@@ -116,7 +116,7 @@ impl Call {
             Self::Acknowledge { deliveries } => {
                 deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()
             }
-            Self::Extend { delivery, .. } | Self::Release { delivery } => {
+            Self::Extend { delivery, .. } | Self::Release { delivery, .. } => {
                 vec![delivery.receipt.clone()]
             }
             Self::Receive { .. }

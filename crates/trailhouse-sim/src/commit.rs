@@ -256,7 +256,7 @@ impl CommitJob {
 }
 
 fn failed(disposition: Disposition) -> CommitOutcome {
-    CommitOutcome::Failed { disposition }
+    CommitOutcome::Failed { disposition, detail: "the world says no".to_owned() }
 }
 
 fn answer_claim(

@@ -98,6 +98,7 @@ impl Gauges {
         let gone = report.messages_acknowledged
             + report.messages_unacknowledged
             + report.messages_failed
+            + report.messages_lost
             + report.messages_released;
         let largest = SMALL_BYTES_MAX * BYTES_PER_BYTE;
         let wrongly_told = match world.scenario.sizes_are_told {

@@ -308,7 +308,7 @@ impl Process {
                 Call::Acknowledge { deliveries }
             }
             Action::ExtendVisibility { delivery, by } => Call::Extend { delivery, by },
-            Action::Release { delivery } => Call::Release { delivery },
+            Action::Release { delivery, delay } => Call::Release { delivery, delay },
             Action::Forget { tickets } => {
                 for ticket in tickets {
                     self.bodies.remove(&ticket);

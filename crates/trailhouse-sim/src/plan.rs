@@ -60,6 +60,8 @@ pub(crate) struct Scenario {
     pub(crate) visibility: Duration,
     /// Deliveries after which the queue puts a message aside.
     pub(crate) receives_max: Option<u32>,
+    /// Whether the queue keeps the order in groups.
+    pub(crate) is_fifo: bool,
     /// How often the sender sends each message, at most.
     pub(crate) copies_max: u32,
     /// How long messages are being sent.
@@ -75,12 +77,14 @@ impl Scenario {
         let ingesters = usize::try_from(random.between(1, u64::from(plan.ingesters_max)));
         let visibility = Duration::from_secs(random.between(30, 300));
         let calm_at = random.duration(plan.trouble_max / 10, plan.trouble_max);
+        let receives_max = random.happens(CERTAIN / 2).then(|| random.count(3, 10));
         Self {
             ingesters: ingesters.unwrap_or(1),
             objects: random.count(1, plan.objects_max),
-            limits: draw_limits(random, visibility),
+            limits: draw_limits(random, visibility, receives_max),
             visibility,
-            receives_max: random.happens(CERTAIN / 2).then(|| random.count(3, 10)),
+            receives_max,
+            is_fifo: random.happens(CERTAIN / 5),
             copies_max: if random.happens(CERTAIN / 4) { plan.copies_max } else { 1 },
             sending: random.duration(Duration::ZERO, calm_at / 2),
             calm_at,
@@ -96,7 +100,11 @@ impl Scenario {
 }
 
 /// Small limits are reached often.
-fn draw_limits(random: &mut Random, visibility: Duration) -> IngestLimits {
+fn draw_limits(
+    random: &mut Random,
+    visibility: Duration,
+    receives_max: Option<u32>,
+) -> IngestLimits {
     let batch_inflated_bytes_max = random.between(1, 60_000);
     IngestLimits {
         messages_per_receive: u8::try_from(random.between(1, 10)).unwrap_or(10),
@@ -104,7 +112,11 @@ fn draw_limits(random: &mut Random, visibility: Duration) -> IngestLimits {
         messages_in_flight_max: random.count(1, 30),
         objects_in_flight_max: random.count(1, 20),
         objects_per_look_up_max: random.count(1, 10),
+        isolate_receive_count: receives_max.map(|most| most - 1),
         fetches_in_flight_max: random.count(1, 8),
+        fetch_window_first: random.count(1, 8),
+        circuit_messages_max: random.count(1, 30),
+        circuit_denials_max: random.count(1, 4),
         bytes_in_flight_max: random.between(1, 200_000),
         compressed_bytes_max: COMPRESSED_BYTES_MAX,
         batch_inflated_bytes_max,

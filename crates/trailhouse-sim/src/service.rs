@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
-use trailhouse_ingest::{Delivery, Failure, Input, QuarantineSubject, Ticket, commit::PutAnswer};
+use trailhouse_ingest::{
+    Delivery, Failure, FetchFailureKind, Input, QuarantineSubject, ReceiptHandle, Ticket,
+    commit::PutAnswer,
+};
 use trailhouse_model::{Disposition, ObjectRef, TableVersion};
 
 use crate::{
@@ -41,8 +44,8 @@ impl World {
         if self.now >= until {
             return None;
         }
-        let next = self.queue.next_visible().unwrap_or(until);
-        (next > self.now).then(|| next.min(until))
+        let next = self.queue.next_visible(self.now).unwrap_or(until);
+        self.queue.visible(self.now).is_empty().then(|| next.min(until))
     }
 
     fn carry_out(&mut self, from: ProcessId, call: Call, is_heard: bool) -> Reply {
@@ -52,8 +55,8 @@ impl World {
             }
             Call::Acknowledge { deliveries } => self.acknowledge(deliveries),
             Call::Extend { delivery, by } => self.extend(&delivery, by),
-            Call::Release { delivery } => {
-                self.queue.change_visibility(self.now, &delivery.receipt, Duration::ZERO);
+            Call::Release { delivery, delay } => {
+                self.queue.change_visibility(self.now, &delivery.receipt, delay);
                 Input::Released { message: delivery.message }
             }
             Call::Read { ticket, object, bytes_max } => {
@@ -102,15 +105,28 @@ impl World {
     fn acknowledge(&mut self, deliveries: Vec<Delivery>) -> Input {
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for Delivery { message, receipt } in deliveries {
-            if self.strikes(Fault::PartialDelete) {
+            let is_refused = self.strikes(Fault::PartialDelete);
+            if !is_refused {
+                self.judge_order(&receipt);
+            }
+            let (random, faults) = (&mut self.random, &mut self.faults);
+            if !is_refused && self.queue.delete(random, faults, self.now, &receipt) {
+                done.push(message);
+            } else {
                 self.queue.excuse(&receipt);
                 failed.push(message);
-            } else {
-                self.queue.delete(&mut self.random, &mut self.faults, self.now, &receipt);
-                done.push(message);
             }
         }
         Input::Acknowledged { done, failed }
+    }
+
+    /// Checks a deletion that is about to take effect.
+    fn judge_order(&mut self, receipt: &ReceiptHandle) {
+        let Some((place, true)) = self.queue.find(receipt) else { return };
+        if let Some(earlier) = self.queue.earlier_in_group(place) {
+            let detail = format!("m{place} is deleted before m{earlier} of its group");
+            self.violate(Invariant::KeepsOrder, detail);
+        }
     }
 
     fn extend(&mut self, delivery: &Delivery, by: Duration) -> Input {
@@ -142,9 +158,11 @@ impl World {
             &mut self.faults,
             &request,
         );
-        if outcome.is_err()
-            && let Some((place, _)) = self.catalog.find(object.id())
-        {
+        // A bucket that lets nobody in must not make dead letters: what waits for it is held.
+        let is_trouble = outcome
+            .as_ref()
+            .is_err_and(|failure| !matches!(failure.kind, FetchFailureKind::Denied(_)));
+        if is_trouble && let Some((place, _)) = self.catalog.find(object.id()) {
             self.queue.excuse_process(from, Some(place));
         }
         Reply::Read { ticket, outcome }

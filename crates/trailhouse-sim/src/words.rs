@@ -24,7 +24,7 @@ pub(crate) fn action_key(action: &Action) -> u64 {
         Action::Acknowledge { deliveries } => {
             deliveries.iter().for_each(|delivery| delivery.receipt.hash(&mut hasher));
         }
-        Action::ExtendVisibility { delivery, .. } | Action::Release { delivery } => {
+        Action::ExtendVisibility { delivery, .. } | Action::Release { delivery, .. } => {
             delivery.receipt.hash(&mut hasher);
         }
         Action::Forget { tickets } => tickets.hash(&mut hasher),
@@ -103,7 +103,9 @@ pub(crate) fn action(action: &Action) -> String {
         Action::ExtendVisibility { delivery: message, by } => {
             format!("extend {} by {by:?}", delivery(message))
         }
-        Action::Release { delivery: message } => format!("release {}", delivery(message)),
+        Action::Release { delivery: message, delay } => {
+            format!("release {} after {delay:?}", delivery(message))
+        }
         Action::Forget { tickets } => format!("forget {}", join(tickets)),
     }
 }

@@ -128,7 +128,7 @@ impl World {
         let catalog = Catalog::draw(&mut random, &scenario);
         let denial = faults.has(Fault::BucketDenied).then(|| scenario.draw_window(&mut random));
         let outage = faults.has(Fault::LogOutage).then(|| scenario.draw_window(&mut random));
-        let queue = Queue::new(scenario.receives_max);
+        let queue = Queue::new(scenario.is_fifo, scenario.receives_max);
         let mut world = Self {
             now: Duration::ZERO,
             origin: Instant::now(),
@@ -289,13 +289,18 @@ impl World {
             } else {
                 (b"what is this", MessageContent::Unreadable)
             };
-            self.queue.send(at, MessageBody::Notification(body.to_vec()), content);
+            let group = self.draw_group();
+            self.queue.send(at, MessageBody::Notification(body.to_vec()), content, group);
         }
+    }
+
+    fn draw_group(&mut self) -> Option<u64> {
+        self.scenario.is_fifo.then(|| self.random.below(3))
     }
 
     fn send_message(&mut self, named: Vec<ObjectNo>) {
         let at = self.random.duration(Duration::ZERO, self.scenario.sending);
-        let late = self.strikes(Fault::LateMessage);
+        let late = !self.scenario.is_fifo && self.strikes(Fault::LateMessage);
         let visible_at = if late { self.random.duration(at, self.scenario.calm_at) } else { at };
         let objects: Vec<ObjectRef> = named
             .iter()
@@ -303,7 +308,8 @@ impl World {
             .map(|object| object.named.clone())
             .collect();
         let body = MessageBody::Objects(objects);
-        self.queue.send(visible_at, body, MessageContent::Objects(named));
+        let group = self.draw_group();
+        self.queue.send(visible_at, body, MessageContent::Objects(named), group);
     }
 }
 

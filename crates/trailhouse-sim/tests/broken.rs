@@ -314,7 +314,8 @@ struct StopsAtOnce;
 
 impl Meddler for StopsAtOnce {
     fn input(&mut self, mut input: Input) -> Option<Input> {
-        if let Input::Committed { outcome: CommitOutcome::Failed { disposition }, .. } = &mut input
+        if let Input::Committed { outcome: CommitOutcome::Failed { disposition, .. }, .. } =
+            &mut input
         {
             *disposition = Disposition::Stop;
         }
@@ -328,4 +329,42 @@ fn stopping_too_often_loses_nothing() {
         run_with(seed, &Plan::default(), &|| Box::<StopsAtOnce>::default()).violation
     });
     assert_eq!(violation, None, "a stopped process is only a restarted one");
+}
+
+/// Takes no notice of groups.
+#[derive(Default)]
+struct ForgetsGroups;
+
+impl Meddler for ForgetsGroups {
+    fn input(&mut self, mut input: Input) -> Option<Input> {
+        if let Input::Received { messages } = &mut input {
+            messages.iter_mut().for_each(|message| message.group = None);
+        }
+        Some(input)
+    }
+}
+
+#[test]
+fn a_group_out_of_order_is_caught() {
+    check::<ForgetsGroups>(300, &[Invariant::KeepsOrder]);
+}
+
+/// Takes a bucket that lets nobody in for one that is out of order.
+#[derive(Default)]
+struct OpensNoCircuit;
+
+impl Meddler for OpensNoCircuit {
+    fn input(&mut self, mut input: Input) -> Option<Input> {
+        if let Input::Fetched { outcome: Err(failure), .. } = &mut input
+            && matches!(failure.kind, FetchFailureKind::Denied(_))
+        {
+            failure.kind = FetchFailureKind::Temporary;
+        }
+        Some(input)
+    }
+}
+
+#[test]
+fn a_denied_bucket_that_makes_dead_letters_is_caught() {
+    check::<OpensNoCircuit>(2_000, &[Invariant::Drains]);
 }

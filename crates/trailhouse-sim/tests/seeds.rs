@@ -71,3 +71,13 @@ fn slow_work_is_delivered_once() {
     assert!(totals.faults.values().sum::<u64>() > 1_000);
     assert_eq!(totals.messages, totals.deliveries, "leases last as long as the work");
 }
+
+/// A download whose object was dropped with a lost lease was taken for ended, so that more ran at
+/// the same time than may.
+#[test]
+fn a_dropped_download_counts_until_it_ends() {
+    for seed in [61, 147, 167] {
+        let outcome = run(seed, &Plan::default());
+        assert_eq!(outcome.violation, None, "{}", outcome.replay_command());
+    }
+}

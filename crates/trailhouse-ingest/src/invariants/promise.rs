@@ -20,11 +20,13 @@ pub enum Invariant {
     SameSeedSameLog,
     /// I7.
     Accounted,
+    /// I8.
+    KeepsOrder,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AcknowledgedIsKept,
         Self::StoredOnce,
         Self::DurableBeforeDelete,
@@ -32,6 +34,7 @@ impl Invariant {
         Self::Drains,
         Self::SameSeedSameLog,
         Self::Accounted,
+        Self::KeepsOrder,
     ];
 
     /// Returns its short name.
@@ -44,6 +47,7 @@ impl Invariant {
             Self::Drains => "I5",
             Self::SameSeedSameLog => "I6",
             Self::Accounted => "I7",
+            Self::KeepsOrder => "I8",
         }
     }
 
@@ -64,6 +68,7 @@ impl Invariant {
             Self::Accounted => {
                 "every object named ends as stored, duplicate, skipped, or quarantined with a reason"
             }
+            Self::KeepsOrder => "messages of a group of a FIFO queue are deleted in their order",
         }
     }
 }
