@@ -26,8 +26,11 @@ pub(super) enum Settlement {
 
 impl IngestMachine {
     pub(super) fn drop_duplicate(&mut self, ticket: Ticket, stage: DedupeStage) {
-        self.report.count_duplicate(stage);
-        self.settle(ticket, Settlement::Done);
+        // It may have left with the group of another one that was settled just before.
+        if self.objects.get(ticket).is_some() {
+            self.report.count_duplicate(stage);
+            self.settle(ticket, Settlement::Done);
+        }
     }
 
     /// Takes the object out and tells its messages.

@@ -101,6 +101,28 @@ fn the_rest_of_a_group_goes_back_with_one_whose_lease_is_lost() {
 }
 
 #[test]
+fn what_goes_back_with_its_group_is_counted_once() {
+    let limits = IngestLimits { objects_per_look_up_max: 2, ..IngestLimits::default() };
+    let mut bench = Bench::new(limits);
+    let first = QueueMessage {
+        group: Some("g".to_owned()),
+        ..message("g1", ["a", "b", "c"].map(object).to_vec())
+    };
+    bench.tell(Input::Received { messages: vec![first, in_group("g", "g2")] });
+    bench.none_is_stored();
+    let (fetches, asked) = (bench.fetches(), bench.looked_up());
+    bench.fetch_and_decode(fetches[1]);
+    bench.fetch_fails(fetches[0], FetchFailureKind::Hopeless);
+    bench.wait(SECOND * 10);
+    let (batch, _) = bench.batch().unwrap();
+    bench.tell(committed(batch));
+    bench.tell(Input::LookedUp { outcome: Ok(asked.into_iter().collect()) });
+    assert_eq!(released(&bench), [("g1".to_owned(), 30), ("g2".to_owned(), 0)]);
+    let report = bench.machine.report();
+    assert_eq!((report.objects_duplicate, report.objects_released), (1, 1));
+}
+
+#[test]
 fn one_pass_does_not_end_while_the_queue_keeps_a_group_back() {
     let limits = IngestLimits { batch_objects_max: 1, ..IngestLimits::once() };
     let (mut bench, tickets) = with_groups(limits);
