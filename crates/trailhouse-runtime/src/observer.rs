@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trailhouse_ingest::{IngestMachine, IngestReport, QueueMessage};
+use trailhouse_ingest::{IngestMachine, QueueMessage};
 use trailhouse_model::{
     BucketName, CommitOutcome, CommittedObject, EventTime, ObjectKey, QuarantineEntry,
     QuarantineReason, TableVersion,
@@ -35,12 +35,8 @@ pub enum PortCall {
 /// One turn of the driver's loop.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn<'driver> {
-    /// What was done so far.
-    pub report: &'driver IngestReport,
-    /// What is in work, with its gauges and circuits.
+    /// The machine as it stands: what was done so far, and what is in work.
     pub machine: &'driver IngestMachine,
-    /// When the oldest message in work was put into the queue, where the queue says so.
-    pub oldest_sent_at: Option<EventTime>,
     /// Whether no more work begins.
     pub is_draining: bool,
 }

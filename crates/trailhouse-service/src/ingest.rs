@@ -117,7 +117,7 @@ struct Shown<'observer, F> {
 impl<F: Fn(Progress<'_>)> IngestObserver for Shown<'_, F> {
     fn turned(&self, turn: Turn<'_>) {
         let objects_planned = self.objects_planned;
-        (self.progress)(Progress { report: turn.report, objects_planned });
+        (self.progress)(Progress { report: turn.machine.report(), objects_planned });
     }
 }
 

@@ -155,7 +155,7 @@ impl Following<'_> {
     ) -> Result<IngestSummary, ServiceError> {
         let limits = limits(self.watch);
         let report = station.drive(limits, queue, objects, self.drain, self.observer).await?;
-        self.telemetry.ended(&report);
+        self.telemetry.ended();
         let time_max = self.drain.is_requested().then(|| tidy_time(self.watch.drain_timeout));
         station.finish(report, 0, time_max).await
     }

@@ -12,7 +12,9 @@ fn a_drain_waits_for_receives_in_flight_and_gives_back_what_they_bring() {
     bench.tell(Input::Drain);
     assert!(!bench.machine.is_finished(), "messages may still come");
     bench.tell(Input::Received { messages: vec![message("late", vec![object("a")])] });
-    let [Action::Release { delivery }] = &bench.actions[..] else { panic!("{:?}", bench.actions) };
+    let [Action::Release { delivery, delay: _ }] = &bench.actions[..] else {
+        panic!("{:?}", bench.actions)
+    };
     let message = delivery.message;
     assert!(!bench.machine.is_finished());
     bench.tell(Input::Released { message });
@@ -56,7 +58,9 @@ fn a_drain_that_takes_too_long_gives_back_what_is_being_committed() {
     bench.tell(Input::Drain);
     assert!(bench.batch().is_some(), "what is decoded is committed first");
     bench.wait(IngestLimits::default().drain_max - SECOND * 2);
-    let [Action::Release { delivery }] = &bench.actions[..] else { panic!("{:?}", bench.actions) };
+    let [Action::Release { delivery, delay: _ }] = &bench.actions[..] else {
+        panic!("{:?}", bench.actions)
+    };
     let message = delivery.message;
     assert!(!bench.machine.is_finished());
     bench.tell(Input::Released { message });

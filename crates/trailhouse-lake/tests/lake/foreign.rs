@@ -131,7 +131,9 @@ async fn check_stopped(place: &Place, change: impl Future<Output = ()>, column: 
     assert_eq!(writer.commit(request("a", vec![object("a")])).await, committed(1));
     change.await;
     let outcome = writer.commit(request("b", vec![object("b")])).await;
-    assert_eq!(outcome, CommitOutcome::Failed { disposition: Disposition::Stop });
+    let CommitOutcome::Failed { disposition, detail } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(disposition, Disposition::Stop);
+    assert!(detail.contains(column), "{detail}");
     let Err(error) = place.plain().await.event_writer().await else { panic!("it was opened") };
     assert!(error.to_string().contains(column), "{error}");
 }

@@ -62,8 +62,8 @@ async fn store_batch(writer: &EventWriter, batch: &str, mut objects: Vec<CommitO
                     return;
                 }
             }
-            CommitOutcome::Failed { disposition } => {
-                assert_eq!(disposition, Disposition::RetryLater);
+            CommitOutcome::Failed { disposition, detail } => {
+                assert_eq!(disposition, Disposition::RetryLater, "{detail}");
             }
         }
     }

@@ -12,12 +12,7 @@ use crate::{
 
 impl<Q, O, L> Driver<'_, Q, O, L> {
     pub(super) fn tell_turn(&self, is_draining: bool) {
-        self.observer.turned(Turn {
-            report: self.machine.report(),
-            machine: &self.machine,
-            oldest_sent_at: self.machine.oldest_sent_at(),
-            is_draining,
-        });
+        self.observer.turned(Turn { machine: &self.machine, is_draining });
     }
 
     /// Tells how a call ended, before the machine hears of it.

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use trailhouse_ingest::{CircuitStatus, IngestGauges};
 use trailhouse_model::{EventTime, TableVersion};
 use trailhouse_query::escape_terminal;
 
@@ -83,10 +84,11 @@ pub(crate) struct LastCommit {
 }
 
 /// What stands after a turn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InFlight {
-    pub(crate) messages: u64,
-    pub(crate) objects: u64,
+    pub(crate) gauges: IngestGauges,
+    /// The circuits that are open.
+    pub(crate) circuits: Vec<CircuitStatus>,
     pub(crate) oldest_sent_at: Option<EventTime>,
 }
 
@@ -182,6 +184,10 @@ impl Health {
                     troubles.push(format!("{} for {seconds} s: {error}", part.as_str()));
                 }
             }
+        }
+        for circuit in &self.in_flight.circuits {
+            let detail = bounded(&circuit.detail);
+            troubles.push(format!("{} is refused: {detail}", bounded(&circuit.key.to_string())));
         }
         troubles
     }

@@ -17,7 +17,7 @@ use prometheus_client::{
     registry::{Metric, Registry, Unit},
 };
 use trailhouse_aws::QueueDepth;
-use trailhouse_ingest::IngestReport;
+use trailhouse_ingest::{CircuitStatus, IngestGauges, IngestReport};
 use trailhouse_model::{EventTime, QuarantineReason};
 
 use super::words::{COMMIT_OUTCOMES, LEASE_OUTCOMES, RECEIVE_OUTCOMES};
@@ -86,6 +86,12 @@ const TOTALS: &[Total] = &[
     total("messages_failed", "Messages left in the queue for a failed object", |report| {
         report.messages_failed
     }),
+    total("messages_lost", "Messages dropped because their lease was lost", |report| {
+        report.messages_lost
+    }),
+    total("fetch_retries", "Downloads that were put off to be repeated", |report| {
+        report.fetch_retries
+    }),
     total("objects_named", "Objects that messages named", |report| report.objects_named),
     total("objects_stored", "Objects committed with rows or refused records", |report| {
         report.objects_stored
@@ -140,8 +146,8 @@ pub(crate) struct IngestMetrics {
     pub(super) queue_age: Histogram,
     pub(super) delivery_lag: Histogram,
     pub(super) event_lag: Histogram,
-    messages_in_flight: Gauge,
-    objects_in_flight: Gauge,
+    fetches: Counters,
+    work: WorkGauges,
     oldest_message_age: Seconds,
     pub(super) table_version: Gauge,
     pub(super) last_commit_time: Seconds,
@@ -201,8 +207,8 @@ impl IngestMetrics {
                 "From the earliest event of an object to its commit",
                 &LAG_SECONDS,
             ),
-            messages_in_flight: book.add("messages_in_flight", "Messages in work"),
-            objects_in_flight: book.add("objects_in_flight", "Objects in work"),
+            fetches: book.add("fetches", "Downloads that ended, by outcome"),
+            work: WorkGauges::new(&mut book),
             oldest_message_age: book.seconds(
                 "oldest_message_age",
                 "Time since the oldest message in work was sent, 0 where there is none",
@@ -249,8 +255,15 @@ impl IngestMetrics {
             let label = [("reason", Cow::Borrowed(reason.as_str()))];
             show_total(&self.quarantined.get_or_create(&label), *count);
         }
-        self.messages_in_flight.set(gauge(messages_in_flight(report)));
-        self.objects_in_flight.set(gauge(objects_in_flight(report)));
+        for (outcome, count) in &report.fetches {
+            let label = [("outcome", Cow::Borrowed(outcome.as_str()))];
+            show_total(&self.fetches.get_or_create(&label), *count);
+        }
+    }
+
+    /// Shows what is in work.
+    pub(crate) fn show_work(&self, gauges: &IngestGauges, circuits: &[CircuitStatus]) {
+        self.work.show(gauges, circuits);
     }
 
     /// Shows what the queue holds; nothing where that is not known.
@@ -278,27 +291,6 @@ pub(super) fn count(counters: &Counters, label: &'static str, value: &'static st
     counters.get_or_create(&[(label, Cow::Borrowed(value))]).inc();
 }
 
-/// Returns how many messages are received and neither deleted, left nor given back.
-pub(crate) fn messages_in_flight(report: &IngestReport) -> u64 {
-    let gone = report.messages_acknowledged
-        + report.messages_unacknowledged
-        + report.messages_failed
-        + report.messages_released;
-    report.messages.saturating_sub(gone)
-}
-
-/// Returns how many objects are named and not settled.
-pub(crate) fn objects_in_flight(report: &IngestReport) -> u64 {
-    let gone = report.objects_stored
-        + report.objects_empty
-        + report.objects_duplicate
-        + report.objects_skipped()
-        + report.objects_quarantined
-        + report.failed_objects_count
-        + report.objects_released;
-    report.objects_named.saturating_sub(gone)
-}
-
 /// Counts fit into a gauge.
 pub(super) fn gauge(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -315,6 +307,43 @@ fn show_kinds(counters: &Counters, totals: &BTreeMap<String, u64>) {
     }
 }
 
+/// What is in work at this moment.
+struct WorkGauges {
+    messages: Gauge,
+    messages_held: Gauge,
+    objects: Gauge,
+    bytes: Gauge,
+    fetches: Gauge,
+    fetch_window: Gauge,
+    circuits_open: Gauge,
+}
+
+impl WorkGauges {
+    fn new(book: &mut Book) -> Self {
+        Self {
+            messages: book.add("messages_in_flight", "Messages in work"),
+            messages_held: book
+                .add("messages_held", "Messages that wait for a refused bucket or key"),
+            objects: book.add("objects_in_flight", "Objects in work"),
+            bytes: book.bytes("in_flight", "Held between fetch and commit"),
+            fetches: book.add("fetches_in_flight", "Objects being downloaded"),
+            fetch_window: book
+                .add("fetch_window", "Downloads that may run at once, as found so far"),
+            circuits_open: book.add("circuits_open", "Buckets and keys that refuse to be read"),
+        }
+    }
+
+    fn show(&self, gauges: &IngestGauges, circuits: &[CircuitStatus]) {
+        self.messages.set(gauge(gauges.messages));
+        self.messages_held.set(gauge(gauges.messages_held));
+        self.objects.set(gauge(gauges.objects));
+        self.bytes.set(gauge(gauges.bytes));
+        self.fetches.set(gauge(gauges.fetches));
+        self.fetch_window.set(gauge(gauges.fetch_window));
+        self.circuits_open.set(i64::try_from(circuits.len()).unwrap_or(i64::MAX));
+    }
+}
+
 /// A registry to which a metric is added and kept in one step.
 struct Book(Registry);
 
@@ -328,6 +357,12 @@ impl Book {
     fn seconds<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
         self.0.register_with_unit(name, help, Unit::Seconds, metric.clone());
         metric
+    }
+
+    fn bytes(&mut self, name: &str, help: &str) -> Gauge {
+        let gauge = Gauge::default();
+        self.0.register_with_unit(name, help, Unit::Bytes, gauge.clone());
+        gauge
     }
 
     fn histogram(&mut self, name: &str, help: &str, buckets: &[f64]) -> Histogram {

@@ -15,14 +15,13 @@ use std::{
 };
 
 use tokio::task::JoinHandle;
-use trailhouse_ingest::IngestReport;
 use trailhouse_runtime::Clock;
 
 pub use self::server::{LoopbackAddress, LoopbackAddressError, StatusServer};
 pub(crate) use self::{depth::sample_depth, observer::WatchObserver};
 use self::{
     health::{Health, Phase},
-    metrics::{IngestMetrics, age, messages_in_flight},
+    metrics::{IngestMetrics, age},
 };
 
 /// What is known of one ingest while it runs; shared by its observer and the HTTP server.
@@ -42,9 +41,12 @@ impl Telemetry {
     }
 
     /// Notes that the loop has ended.
-    pub(crate) fn ended(&self, report: &IngestReport) {
-        self.health().phase = Phase::Ended;
-        let messages = messages_in_flight(report);
+    pub(crate) fn ended(&self) {
+        let messages = {
+            let mut health = self.health();
+            health.phase = Phase::Ended;
+            health.in_flight.gauges.messages
+        };
         if messages > 0 {
             tracing::warn!(messages, "left messages to come back when their visibility ends");
         }

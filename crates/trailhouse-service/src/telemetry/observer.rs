@@ -11,7 +11,7 @@ use trailhouse_runtime::{
 use super::{
     Telemetry,
     health::{InFlight, LastCommit, Part, Phase},
-    metrics::{age, count, gauge, messages_in_flight, objects_in_flight, unix_seconds},
+    metrics::{age, count, gauge, unix_seconds},
     now, words,
 };
 use crate::ingest::Progress;
@@ -72,7 +72,7 @@ impl<F: Fn(Progress<'_>)> IngestObserver for WatchObserver<F> {
 
     fn turned(&self, turn: Turn<'_>) {
         self.telemetry.turned(turn);
-        (self.progress)(Progress { report: turn.report, objects_planned: None });
+        (self.progress)(Progress { report: turn.machine.report(), objects_planned: None });
     }
 }
 
@@ -155,14 +155,12 @@ impl Telemetry {
     }
 
     fn turned(&self, turn: Turn<'_>) {
-        let Turn { report, oldest_sent_at, is_draining } = turn;
-        self.metrics.show_report(report);
+        let Turn { machine, is_draining } = turn;
+        let (gauges, circuits) = (machine.gauges(), machine.circuits());
+        self.metrics.show_report(machine.report());
+        self.metrics.show_work(&gauges, &circuits);
         let phase = if is_draining { Phase::Draining } else { Phase::Running };
-        let in_flight = InFlight {
-            messages: messages_in_flight(report),
-            objects: objects_in_flight(report),
-            oldest_sent_at,
-        };
+        let in_flight = InFlight { gauges, circuits, oldest_sent_at: machine.oldest_sent_at() };
         self.health().turned(now(), phase, in_flight);
     }
 

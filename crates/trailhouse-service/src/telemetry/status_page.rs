@@ -1,6 +1,7 @@
 //! The document behind `/statusz`.
 
 use serde_json::{Value, json};
+use trailhouse_query::escape_terminal;
 
 use super::{Telemetry, health::Health, now};
 
@@ -10,6 +11,7 @@ impl Telemetry {
         let health = self.health().clone();
         let now = now();
         let troubles = health.troubles(now);
+        let gauges = &health.in_flight.gauges;
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "source": self.source,
@@ -20,9 +22,14 @@ impl Telemetry {
             "reasons": troubles,
             "uptime_seconds": health.uptime(now).as_secs(),
             "in_flight": {
-                "messages": health.in_flight.messages,
-                "objects": health.in_flight.objects,
+                "messages": gauges.messages,
+                "messages_held": gauges.messages_held,
+                "objects": gauges.objects,
+                "bytes": gauges.bytes,
+                "fetches": gauges.fetches,
+                "fetch_window": gauges.fetch_window,
             },
+            "circuits": circuits(&health),
             "oldest_message_age_seconds":
                 self.oldest_message_age(&health).map(|age| age.as_secs_f64()),
             "last_commit": last_commit(&health),
@@ -41,6 +48,18 @@ fn last_commit(health: &Health) -> Value {
         "delivery_lag_seconds": commit.delivery_lag.map(|lag| lag.as_secs_f64()),
         "event_lag_seconds": commit.event_lag.map(|lag| lag.as_secs_f64()),
     })
+}
+
+fn circuits(health: &Health) -> Value {
+    let circuits = health.in_flight.circuits.iter().map(|circuit| {
+        json!({
+            "refused": escape_terminal(&circuit.key.to_string()),
+            "state": circuit.state.as_str(),
+            "failed_probes": circuit.failed_probes,
+            "error": escape_terminal(&circuit.detail),
+        })
+    });
+    circuits.collect()
 }
 
 fn last_errors(health: &Health) -> Value {
