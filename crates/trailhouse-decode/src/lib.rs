@@ -29,6 +29,9 @@ mod record;
 mod split;
 mod value;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod rebuild;
+
 pub use decoded::{ContentKind, DecodeContext, DecodeStats, DecodedObject};
 pub use decoder::Decoder;
 pub use error::DecodeError;

@@ -3,11 +3,11 @@
 mod containers;
 mod exactness;
 mod hostile;
-mod rebuild;
 mod shapes;
 
 use std::io::Write;
 
+use arrow_array::{StringArray, cast::AsArray};
 use flate2::{Compression, write::GzEncoder};
 use trailhouse_model::{EventTime, ObjectId};
 
@@ -43,5 +43,11 @@ fn decode(bytes: impl AsRef<[u8]>) -> Result<DecodedObject, DecodeError> {
 fn outcome(bytes: impl AsRef<[u8]>) -> (ContentKind, Vec<String>, Vec<(u32, &'static str)>) {
     let object = decode(bytes).unwrap();
     let rejects = object.rejects.iter().map(|r| (r.record_index, r.reason.as_str())).collect();
-    (object.kind, rebuild::texts(&object, "event_id"), rejects)
+    (object.kind, texts(&object, "event_id"), rejects)
+}
+
+/// Returns the text column by name; null is the word null.
+fn texts(object: &DecodedObject, name: &str) -> Vec<String> {
+    let column: &StringArray = object.events.column_by_name(name).unwrap().as_string();
+    column.iter().map(|text| text.unwrap_or("null").to_owned()).collect()
 }

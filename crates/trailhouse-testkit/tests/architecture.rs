@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "base64",
             "flate2",
             "memchr",
+            "serde_json",
             "sha2",
             "simd-json",
             "thiserror",
@@ -178,6 +179,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("testkit", &["serde_json"]),
     ("sim", &["model", "source", "ingest", "thiserror"]),
+    ("fuzz", &["model", "source", "decode", "ingest", "detect", "flate2", "serde_json"]),
 ];
 
 /// Crates of which two versions in one program break silently: their types do not fit together.

@@ -8,11 +8,11 @@ use std::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{
-    context, decode, gzip,
+use super::{context, decode, gzip};
+use crate::{
+    ContentKind, DecodeLimits, Decoder,
     rebuild::{normal, rebuild},
 };
-use crate::{ContentKind, DecodeLimits, Decoder};
 
 /// JSON as it is written: repeated members and numbers of any size.
 #[derive(Debug, Clone)]

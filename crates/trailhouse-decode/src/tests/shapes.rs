@@ -4,8 +4,8 @@ use arrow_array::{Array, cast::AsArray};
 use serde_json::{Value, json};
 use trailhouse_model::{ContentHash, EventTime};
 
-use super::{context, decode, gzip, rebuild::rebuild};
-use crate::{DecodeContext, DecodeLimits, DecodedObject, Decoder};
+use super::{context, decode, gzip};
+use crate::{DecodeContext, DecodeLimits, DecodedObject, Decoder, rebuild::rebuild};
 
 fn one(record: &str) -> DecodedObject {
     decode(format!("{{\"Records\":[{{\"eventID\":\"a\",{record}}}]}}")).unwrap()

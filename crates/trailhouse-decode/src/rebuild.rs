@@ -1,4 +1,7 @@
-//! A row back into its record, and what makes two readings of a record the same.
+//! A row back into its record, and what makes two readings of a record the same: the test oracle
+//! of "row plus `_extra` gives the record back".
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "an oracle fails loudly")]
 
 use arrow_array::{
     Array, BooleanArray, ListArray, RecordBatch, StringArray, StructArray,
@@ -8,7 +11,7 @@ use serde_json::{Map, Value, json};
 use trailhouse_model::EventTime;
 
 use crate::{
-    ColumnKind, ColumnSpec, DecodedObject,
+    ColumnKind, ColumnSpec,
     schema::{COLUMNS, RESOURCE_MEMBERS},
 };
 
@@ -27,14 +30,8 @@ const STRUCTS: &[&str] = &[
     "addendum",
 ];
 
-/// Returns the text column by name; null is the word null.
-pub(super) fn texts(object: &DecodedObject, name: &str) -> Vec<String> {
-    let column: &StringArray = object.events.column_by_name(name).unwrap().as_string();
-    column.iter().map(|text| text.unwrap_or("null").to_owned()).collect()
-}
-
 /// Returns the record that the row stands for: its columns, overlaid by `_extra`.
-pub(super) fn rebuild(batch: &RecordBatch, row: usize) -> Value {
+pub fn rebuild(batch: &RecordBatch, row: usize) -> Value {
     let mut record = json!({});
     for (spec, column) in COLUMNS.iter().zip(batch.columns()) {
         if !spec.path.is_empty() && column.is_valid(row) {
@@ -50,7 +47,7 @@ pub(super) fn rebuild(batch: &RecordBatch, row: usize) -> Value {
 
 /// Brings a record into the form in which equal records are equal texts: in structs, members are
 /// sorted and null or empty ones dropped; elsewhere the order counts.
-pub(super) fn normal(record: &Value) -> String {
+pub fn normal(record: &Value) -> String {
     normal_value(record, Some("")).to_string()
 }
 
