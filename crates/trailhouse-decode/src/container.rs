@@ -6,6 +6,8 @@ use crate::value::{Elements, Members, Shape, Value};
 pub(crate) enum Document<'t> {
     /// `{"Records": [record]}`
     Records(Elements<'t>),
+    /// `{"Records": other}`
+    BadRecords(Value<'t>),
     /// `[document]`
     Array(Elements<'t>),
     /// `{"logEvents": [{"message": "record"}]}` of CloudWatch Logs.
@@ -52,6 +54,7 @@ pub(crate) fn classify(document: Value<'_>) -> Document<'_> {
         match (name, value.shape()) {
             ("Records", Shape::Array(elements)) => found = Document::Records(elements),
             ("Records", Shape::Null) => found = Document::Nothing,
+            ("Records", _) => found = Document::BadRecords(value),
             ("logEvents", Shape::Array(elements)) => found = Document::LogEvents(elements),
             ("Events", Shape::Array(elements)) => found = Document::LookupEvents(elements),
             ("CloudTrailEvent", Shape::String(text)) => found = Document::LookupEvent(text),

@@ -90,6 +90,7 @@ impl<'d> ObjectRows<'d> {
                 elements.into_iter().try_for_each(|element| self.nested(element, inner))
             }
             Document::Records(_)
+            | Document::BadRecords(_)
             | Document::LogEvents(_)
             | Document::LookupEvents(_)
             | Document::LookupEvent(_)
@@ -195,6 +196,9 @@ impl<'d> ObjectRows<'d> {
             Document::Records(elements) => {
                 elements.into_iter().try_for_each(|element| self.record(element))?;
             }
+            Document::BadRecords(value) => {
+                self.reject_value(RejectReason::RecordsNotAnArray, value, Evidence::CloudTrail)?;
+            }
             Document::LogEvents(elements) => elements
                 .into_iter()
                 .try_for_each(|element| self.message(element, "message", inner))?,
@@ -208,7 +212,7 @@ impl<'d> ObjectRows<'d> {
             Document::Nothing => {}
             Document::Scalar | Document::Array(_) => {
                 self.foreign();
-                self.reject_value(document, Evidence::None)?;
+                self.reject_value(RejectReason::NotAnObject, document, Evidence::None)?;
             }
         }
         Ok(())
@@ -217,7 +221,7 @@ impl<'d> ObjectRows<'d> {
     fn record(&mut self, record: Value<'_>) -> Result<(), DecodeError> {
         match record.members() {
             Some(members) => self.row(members),
-            None => self.reject_value(record, Evidence::CloudTrail),
+            None => self.reject_value(RejectReason::NotAnObject, record, Evidence::CloudTrail),
         }
     }
 
@@ -257,9 +261,14 @@ impl<'d> ObjectRows<'d> {
         }
     }
 
-    fn reject_value(&mut self, value: Value<'_>, evidence: Evidence) -> Result<(), DecodeError> {
+    fn reject_value(
+        &mut self,
+        reason: RejectReason,
+        value: Value<'_>,
+        evidence: Evidence,
+    ) -> Result<(), DecodeError> {
         let raw = json_text(value);
-        self.reject(RejectReason::NotAnObject, raw.as_bytes(), evidence)
+        self.reject(reason, raw.as_bytes(), evidence)
     }
 
     fn row(&mut self, record: Members<'_>) -> Result<(), DecodeError> {

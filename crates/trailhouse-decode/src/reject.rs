@@ -23,6 +23,8 @@ pub enum RejectReason {
     },
     /// JSON, but not an object.
     NotAnObject,
+    /// The wrapper of a log object holds something else than an array of records.
+    RecordsNotAnArray,
     /// The wrapper around the record has no record in it.
     NoRecord,
     /// The message in the wrapper is text of another kind.
@@ -39,6 +41,7 @@ impl RejectReason {
             Self::TooLarge { .. } => "too_large",
             Self::TooDeep { .. } => "too_deep",
             Self::NotAnObject => "not_an_object",
+            Self::RecordsNotAnArray => "records_not_an_array",
             Self::NoRecord => "no_record",
             Self::NotJson => "not_json",
         }
@@ -58,6 +61,7 @@ impl fmt::Display for RejectReason {
             }
             Self::TooDeep { limit } => write!(f, "record nests deeper than {limit} levels"),
             Self::NotAnObject => f.write_str("record is not a JSON object"),
+            Self::RecordsNotAnArray => f.write_str("`Records` is not an array"),
             Self::NoRecord => f.write_str("wrapper holds no record"),
             Self::NotJson => f.write_str("message is not a JSON object"),
         }

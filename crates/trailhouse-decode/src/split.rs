@@ -112,9 +112,9 @@ pub(crate) fn wrapping(document: &[u8]) -> Option<(Wrapping, usize)> {
     found
 }
 
-/// Says whether the document is an object with a member that marks an event.
+/// Says whether the document is an object with a member that only events and log objects have.
 pub(crate) fn looks_like_event(document: &[u8]) -> bool {
-    members(document).any(|(name, _)| marks_event(name))
+    members(document).any(|(name, _)| marks_event(name) || name == b"Records")
 }
 
 /// Returns the elements of the array whose content starts at `start`.
