@@ -4,6 +4,7 @@ mod containers;
 mod exactness;
 mod hostile;
 mod shapes;
+mod table;
 
 use std::io::Write;
 

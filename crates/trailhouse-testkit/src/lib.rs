@@ -1,5 +1,6 @@
-//! What tests of several crates share.
+//! What tests of several crates share. Knows no other crate of the project.
 
+pub mod hostile;
 pub mod moto;
 pub mod random;
 pub mod seaweed;

@@ -177,7 +177,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "tracing-subscriber",
         ],
     ),
-    ("testkit", &["serde_json"]),
+    ("testkit", &["serde", "serde_json", "toml"]),
     ("sim", &["model", "source", "ingest", "thiserror"]),
     ("fuzz", &["model", "source", "decode", "ingest", "detect", "flate2", "serde_json"]),
 ];

@@ -1,4 +1,5 @@
-//! Input that is broken or made to hurt.
+//! Input that is broken or made to hurt, where more is to be seen than the table of
+//! `fixtures/hostile` shows.
 
 use trailhouse_model::{Classify, Disposition, QuarantineReason};
 
@@ -38,16 +39,9 @@ fn check_one_bad(bad: &[u8], reason: &'static str) {
 fn one_bad_record_of_three_is_a_reject() {
     check_one_bad(b"{\"eventID\":\"\xff\"}", "invalid_utf8");
     check_one_bad(br#"{"eventID":"\ud800"}"#, "invalid_unicode_escape");
-    check_one_bad(br#"{"eventID":"\udc00x"}"#, "invalid_unicode_escape");
-    check_one_bad(br#"{"eventID":"\ud800\u0041"}"#, "invalid_unicode_escape");
     check_one_bad(br#"{"eventID":tru}"#, "syntax");
-    check_one_bad(br#"{"eventID":01}"#, "syntax");
-    check_one_bad(br#"{"eventID" "x"}"#, "syntax");
-    check_one_bad(b"{\"eventID\":\"a\tb\"}", "syntax");
     check_one_bad(br#"{"a":1} {"b":2}"#, "syntax");
     check_one_bad(b"null", "not_an_object");
-    check_one_bad(b"[1]", "not_an_object");
-    check_one_bad(b"\"text\"", "not_an_object");
     check_one_bad(nested(257).as_bytes(), "too_deep");
     check_one_bad(format!("{{\"a\":\"{}\"}}", "x".repeat(9 << 20)).as_bytes(), "too_large");
 }
@@ -65,58 +59,12 @@ fn depth_counts_from_the_record() {
 }
 
 #[test]
-fn trailing_comma_and_empty_element_are_rejects() {
-    let ids = || vec!["good".to_owned()];
-    let rejects = vec![(1, "syntax")];
-    assert_eq!(outcome(format!("[{GOOD},]")), (ContentKind::Events, ids(), rejects.clone()));
-    assert_eq!(
-        outcome(format!("{{\"Records\":[{GOOD},]}}")),
-        (ContentKind::Events, ids(), rejects)
-    );
-}
-
-#[test]
-fn damaged_gzip_is_corrupt() {
-    let whole = gzip(&records(&[GOOD; 100]));
-    for length in [2, 9, 10, 12, whole.len() / 2, whole.len() - 8, whole.len() - 1] {
-        refuse(&whole[..length], QuarantineReason::Corrupt, "inflate");
-    }
-    let mut wrong_checksum = whole.clone();
-    let at = whole.len() - 6;
-    wrong_checksum[at] ^= 1;
-    refuse(&wrong_checksum, QuarantineReason::Corrupt, "inflate");
-    refuse([whole.as_slice(), b"garbage"].concat(), QuarantineReason::Corrupt, "7 bytes");
-    refuse([whole.as_slice(), b"\0\0x"].concat(), QuarantineReason::Corrupt, "3 bytes");
-    refuse([whole.as_slice(), &whole[..20]].concat(), QuarantineReason::Corrupt, "inflate");
-}
-
-#[test]
-fn members_and_padding_are_read_through() {
-    let (first, second) = (gzip(b"{\"Records\":["), gzip(format!("{GOOD}]}}").as_bytes()));
-    let padded = [first, second, vec![0; 512]].concat();
-    assert_eq!(outcome(&padded), (ContentKind::Events, vec!["good".to_owned()], vec![]));
-}
-
-#[test]
 fn truncated_json_is_corrupt_as_a_whole() {
     let whole = records(&[GOOD; 3]);
     for length in 1..whole.len() {
         refuse(&whole[..length], QuarantineReason::Corrupt, "middle of a value");
     }
     refuse(format!("{GOOD}\n{{\"eventID\":"), QuarantineReason::Corrupt, "middle of a value");
-}
-
-#[test]
-fn other_formats_are_refused_by_name() {
-    refuse(b"BZh91AY&SY", QuarantineReason::UnsupportedCompression, "bzip2");
-    refuse([0x28, 0xB5, 0x2F, 0xFD, 0], QuarantineReason::UnsupportedCompression, "zstd");
-    refuse(b"\xff\xfe{\0", QuarantineReason::NotCloudTrail, "UTF-16");
-    refuse(b"{\0\"\0", QuarantineReason::NotCloudTrail, "UTF-16");
-    refuse(b"\0{\0\"", QuarantineReason::NotCloudTrail, "UTF-16");
-    refuse(b"version account-id interface-id", QuarantineReason::NotCloudTrail, "not JSON");
-    refuse(b"{\"a\":tru}", QuarantineReason::NotCloudTrail, "not JSON");
-    refuse(b"{hello}\n{world}", QuarantineReason::NotCloudTrail, "not JSON");
-    refuse(b"H4sI!!!!", QuarantineReason::NotCloudTrail, "not JSON");
 }
 
 #[test]
@@ -178,9 +126,7 @@ fn prefixes_of_rejects_are_bounded() {
 }
 
 #[test]
-fn many_tiny_records_are_rows() {
-    let object = decode(gzip(&records(&vec![r#"{"eventID":""}"#; 100_000]))).unwrap();
-    assert_eq!(object.events.num_rows(), 100_000);
+fn one_bad_record_of_a_hundred_thousand_is_a_reject() {
     let one_bad = [vec!["{}"; 99_999], vec!["{\"eventID\":x}"]].concat();
     let object = decode(records(&one_bad)).unwrap();
     assert_eq!((object.events.num_rows(), object.rejects.len()), (99_999, 1));
@@ -198,4 +144,13 @@ fn a_decoder_can_move_to_a_worker() {
     fn assert_send<T: Send + 'static>() {}
     assert_send::<crate::Decoder>();
     assert_send::<crate::DecodeError>();
+}
+
+#[test]
+fn records_that_are_no_array_are_kept_whole_as_a_reject() {
+    let text = format!("{{\"Records\":{GOOD}}}");
+    assert_eq!(outcome(&text), (ContentKind::Events, vec![], vec![(0, "records_not_an_array")]));
+    assert_eq!(*decode(&text).unwrap().rejects[0].raw_prefix, *GOOD.as_bytes());
+    let large = format!("{{\"Records\":{{\"a\":\"{}\"}}}}", "x".repeat(9 << 20));
+    assert_eq!(outcome(&large), (ContentKind::Events, vec![], vec![(0, "too_large")]));
 }
