@@ -2,10 +2,13 @@
 
   s3_sqs.py setup  --endpoint URL --bucket B --queue Q     prints the queue's URL
   s3_sqs.py upload --endpoint URL --bucket B DIR [--times N] [--match TEXT]
+  s3_sqs.py put    --endpoint URL --bucket B LIST          puts [[key, body], ...] of a JSON file
+  s3_sqs.py send   --endpoint URL --queue Q LIST           sends ["body", ...] of a JSON file
   s3_sqs.py depth  --endpoint URL --queue Q                prints waiting and in flight
 """
 
 import argparse
+import json
 import re
 from pathlib import Path
 
@@ -55,6 +58,19 @@ def upload(options):
     print(len(files))
 
 
+def put(options):
+    s3 = client("s3", options.endpoint)
+    for key, body in json.loads(Path(options.list).read_text()):
+        s3.put_object(Bucket=options.bucket, Key=key, Body=body.encode())
+
+
+def send(options):
+    sqs = client("sqs", options.endpoint)
+    url = sqs.get_queue_url(QueueName=options.queue)["QueueUrl"]
+    for body in json.loads(Path(options.list).read_text()):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+
+
 def depth(options):
     sqs = client("sqs", options.endpoint)
     url = sqs.get_queue_url(QueueName=options.queue)["QueueUrl"]
@@ -69,12 +85,16 @@ def main():
     for name, run, flags in [
         ("setup", setup, ["--bucket", "--queue"]),
         ("upload", upload, ["--bucket"]),
+        ("put", put, ["--bucket"]),
+        ("send", send, ["--queue"]),
         ("depth", depth, ["--queue"]),
     ]:
         command = commands.add_parser(name)
         command.set_defaults(run=run)
         for flag in ["--endpoint", *flags]:
             command.add_argument(flag, required=True)
+        if name in ("put", "send"):
+            command.add_argument("list")
         if name == "upload":
             command.add_argument("folder")
             command.add_argument("--times", type=int, default=1)

@@ -10,6 +10,7 @@
 mod corpora;
 mod demo;
 mod fixtures;
+mod hostile;
 mod ingest;
 #[cfg(unix)]
 mod kill;

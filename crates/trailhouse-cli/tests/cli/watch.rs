@@ -1,11 +1,13 @@
 //! The service against real S3 and SQS wire protocols: exactly once, whoever repeats.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use crate::support::{command, corpora, count_events, finish, python, run_python, trailhouse};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use trailhouse_testkit::moto::MotoServer;
 
@@ -48,6 +50,37 @@ impl Scene {
             folder.to_str().unwrap(),
         ];
         run_python(&self.python, &arguments);
+    }
+
+    /// Puts objects, each a key and a body; each brings a notice of its own.
+    pub(crate) fn put(&self, objects: &[(String, String)]) {
+        self.run_with_list("put", ["--bucket", BUCKET], &json!(objects));
+    }
+
+    /// Sends messages with these bodies.
+    pub(crate) fn send(&self, bodies: &[Value]) {
+        self.run_with_list("send", ["--queue", QUEUE], &json!(bodies));
+    }
+
+    fn run_with_list(&self, command: &str, target: [&str; 2], list: &Value) {
+        let path = self.folder.path().join("list.json");
+        fs::write(&path, list.to_string()).unwrap();
+        let script = script();
+        let arguments = [script.as_str(), command, "--endpoint", &self.endpoint];
+        run_python(&self.python, &[&arguments[..], &target, &[path.to_str().unwrap()]].concat());
+    }
+
+    /// The values of the one column of a query, sorted.
+    pub(crate) fn column(&self, query: &str) -> Vec<String> {
+        let lake = self.lake();
+        let arguments = ["--lake", lake.to_str().unwrap(), "query", "--format", "ndjson", query];
+        let first = |row: Value| {
+            row.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+        };
+        let mut values: Vec<String> =
+            trailhouse(&arguments).expect_code(0).rows().into_iter().map(first).collect();
+        values.sort();
+        values
     }
 
     /// Messages that wait, and messages in flight.
