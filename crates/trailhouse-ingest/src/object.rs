@@ -90,6 +90,20 @@ pub(crate) struct ObjectWork {
     stage: ObjectStage,
 }
 
+impl ObjectWork {
+    /// Takes in somebody who knows the object by this name. Where that is not the same name with
+    /// the same other reading, the object is looked for under no other key from now on: what is
+    /// found there need not be what both were told of.
+    pub(crate) fn join(&mut self, named: &ObjectRef) {
+        let is_same_name =
+            self.named.key == named.key && self.named.key_alternative == named.key_alternative;
+        if !is_same_name {
+            self.object.key_alternative = None;
+            self.named = self.object.clone();
+        }
+    }
+}
+
 /// All objects in work, by ticket, by identity and by stage. The three agree.
 #[derive(Debug)]
 pub(crate) struct ObjectTable {

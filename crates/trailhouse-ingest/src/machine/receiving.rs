@@ -142,6 +142,7 @@ impl IngestMachine {
             Some(ticket) => {
                 self.report.count_duplicate(DedupeStage::Notice);
                 if let Some(work) = self.objects.get_mut(ticket) {
+                    work.join(&object);
                     work.messages.insert(message);
                 }
                 ticket

@@ -50,6 +50,9 @@ impl IngestMachine {
     pub(super) fn merge(&mut self, ticket: Ticket, into: Ticket) {
         let Some(work) = self.take_out(ticket) else { return };
         self.report.count_duplicate(DedupeStage::Notice);
+        if let Some(other) = self.objects.get_mut(into) {
+            other.join(&work.named);
+        }
         for message in work.messages {
             if let Some(waiting) = self.messages.get_mut(message) {
                 waiting.open.remove(&ticket);

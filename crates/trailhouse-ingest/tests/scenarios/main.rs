@@ -226,6 +226,23 @@ fn the_other_reading_of_a_key_joins_the_object_it_names() {
 }
 
 #[test]
+fn an_object_that_two_messages_name_differently_is_looked_for_under_the_key_of_both() {
+    let mut bench = Bench::new(IngestLimits { missing_retries_max: 0, ..IngestLimits::default() });
+    let mut plus = object("a+b");
+    plus.key_alternative = Some(ObjectKey::new("a b"));
+    let tickets = bench.deliver("m", vec![plus]);
+    bench.none_is_stored();
+    // This one is told of "a+b" and nothing else, so "a b" must not settle it.
+    bench.tell(Input::Received { messages: vec![message("n", vec![object("a+b")])] });
+    let missing = FetchFailure { kind: FetchFailureKind::Missing, detail: "404".to_owned() };
+    bench.tell(Input::Fetched { ticket: tickets[0], outcome: Err(missing) });
+    let is_quarantine = |action: &Action| matches!(action, Action::Quarantine { .. });
+    assert_eq!((bench.count(is_fetch), bench.count(is_quarantine)), (0, 1));
+    bench.tell(Input::Quarantined { outcome: Ok(()) });
+    assert_eq!(bench.receipts(), ["m", "n"]);
+}
+
+#[test]
 fn an_object_that_cannot_be_read_is_left_in_the_queue() {
     let limits = IngestLimits { fetch_failures_max: 2, ..IngestLimits::default() };
     let mut bench = Bench::new(limits);
