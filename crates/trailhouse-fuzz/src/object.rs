@@ -135,7 +135,8 @@ fn check_records(bytes: &[u8], object: &DecodedObject) {
 /// document too large, so both ways can be compared.
 fn check_split(bytes: &[u8], object: &DecodedObject) {
     let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes).trim_ascii_start();
-    let is_one_document = serde_json::from_slice::<Value>(bytes).is_ok();
+    let is_one_document = matches!(bytes.first(), Some(b'{' | b'['))
+        && serde_json::from_slice::<Value>(bytes).is_ok();
     let Some((head, tail)) = bytes.split_at_checked(1).filter(|_| is_one_document) else {
         return;
     };
