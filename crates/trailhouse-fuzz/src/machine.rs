@@ -136,6 +136,8 @@ fn limits(choices: &mut Choices<'_>) -> IngestLimits {
         receive_failures_max: choices.up_to(4).into(),
         acknowledges_in_flight_max: choices.up_to(3).into(),
         quarantine_entries_max: choices.up_to(3).into(),
+        circuit_messages_max: choices.up_to(6).into(),
+        isolate_receive_count: choices.flag().then_some(3),
         ..IngestLimits::once()
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use trailhouse_ingest::{
-    Action, DecodeFailure, DecodedContent, DecodedFacts, Delivery, Failure, FetchFailure,
-    FetchFailureKind, Input, MessageBody, QueueMessage, ReceiptHandle, Ticket,
+    Action, CircuitKey, DecodeFailure, DecodedContent, DecodedFacts, Delivery, Failure,
+    FetchFailure, FetchFailureKind, Input, MessageBody, QueueMessage, ReceiptHandle, Ticket,
 };
 use trailhouse_model::{
     BatchId, BucketName, CommitOutcome, Disposition, ObjectKey, ObjectRef, QuarantineReason,
@@ -52,7 +52,7 @@ impl<'b> World<'b> {
             Action::ExtendVisibility { delivery, .. } => {
                 Input::VisibilityExtended { message: delivery.message, outcome: self.maybe() }
             }
-            Action::Release { delivery } => Input::Released { message: delivery.message },
+            Action::Release { delivery, delay: _ } => Input::Released { message: delivery.message },
             Action::Forget { .. } => unreachable!("it is not answered"),
         }
     }
@@ -86,7 +86,9 @@ impl<'b> World<'b> {
         let id = format!("m{}", self.choices.below(30));
         let receipt = ReceiptHandle::new(format!("receipt {}", self.messages));
         self.promises.delivered(&id, &receipt, &body);
-        Some(QueueMessage { id, receipt, body, receive_count: 1, sent_at: None })
+        let receive_count = self.choices.up_to(4).into();
+        let group = (self.choices.below(4) == 3).then(|| "group".to_owned());
+        Some(QueueMessage { id, receipt, body, receive_count, sent_at: None, group })
     }
 
     fn body(&mut self) -> MessageBody {
@@ -133,16 +135,26 @@ impl<'b> World<'b> {
     }
 
     fn fetch(&mut self) -> Result<u64, FetchFailure> {
-        let kind = match self.choices.below(16) {
+        let kind = match self.choices.below(18) {
             0..9 => return Ok(u64::from(self.choices.byte()) * 20),
             9..11 => FetchFailureKind::Temporary,
             11..13 => FetchFailureKind::Missing,
             13 => FetchFailureKind::Archived,
             14 => FetchFailureKind::Corrupt,
+            15 => FetchFailureKind::Throttled,
+            16 => FetchFailureKind::Denied(self.refused()),
             _ if self.choices.flag() => FetchFailureKind::TooLarge,
             _ => FetchFailureKind::Hopeless,
         };
         Err(FetchFailure { kind, detail: "no".to_owned() })
+    }
+
+    fn refused(&mut self) -> CircuitKey {
+        if self.choices.flag() {
+            CircuitKey::Bucket(BucketName::new("trail"))
+        } else {
+            CircuitKey::KmsKey("key".to_owned())
+        }
     }
 
     fn decode(&mut self, ticket: Ticket) -> Input {
@@ -175,6 +187,7 @@ impl<'b> World<'b> {
     }
 
     fn commit(&mut self, batch: BatchId, tickets: &[Ticket]) -> Input {
+        let failed = |disposition| CommitOutcome::Failed { disposition, detail: "no".to_owned() };
         let outcome = match self.choices.below(12) {
             0..6 => {
                 self.promises.settled(tickets);
@@ -187,8 +200,8 @@ impl<'b> World<'b> {
                 CommitOutcome::Superseded { objects, version: VERSION }
             }
             8..10 => CommitOutcome::Unknown,
-            10 => CommitOutcome::Failed { disposition: Disposition::RetryLater },
-            _ => CommitOutcome::Failed { disposition: Disposition::Stop },
+            10 => failed(Disposition::RetryLater),
+            _ => failed(Disposition::Stop),
         };
         self.promises.batch = tickets.to_vec();
         Input::Committed { batch, outcome }
