@@ -91,10 +91,6 @@ impl Service {
         assert!(status.success());
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     pub(crate) fn wait(self) -> Run {
         finish(self.child)
     }
