@@ -48,9 +48,11 @@ fn the_metrics_are_what_was_ingested() {
     assert_eq!(total("messages_received"), total("messages_acknowledged"));
     let settled = total("objects_stored") + total("objects_empty") + total("objects_duplicate");
     assert_eq!(settled, total("objects_named"));
-    assert_eq!(total("objects_duplicate") * 2, total("objects_named"), "all came twice");
-    assert_eq!(value("trailhouse_queue_age_seconds_count"), total("messages_received"));
     let committed = total("objects_stored") + total("objects_empty");
+    assert_eq!(committed, 55);
+    // The queue delivers at least once.
+    assert!(total("objects_named") >= 2 * committed, "all were announced twice: {parsed}");
+    assert_eq!(value("trailhouse_queue_age_seconds_count"), total("messages_received"));
     assert_eq!(value("trailhouse_delivery_lag_seconds_count"), committed);
     assert_eq!(value("trailhouse_decode_duration_seconds_count"), committed);
     assert_eq!(value("trailhouse_table_version"), total("commits"));
