@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use trailhouse_model::Severity;
+use trailhouse_model::{QuarantineReason, Severity};
 use trailhouse_query::Format;
 use trailhouse_service::{Durability, LoopbackAddress};
 
@@ -170,24 +170,56 @@ pub(crate) struct WatchArgs {
 pub(crate) enum QuarantineCommand {
     /// List what is in quarantine
     Ls {
+        /// Only what is there for this reason
+        #[arg(long, value_parser = parse_reason, value_name = "REASON")]
+        reason: Option<QuarantineReason>,
         /// Also what has been stored since
         #[arg(long)]
         all: bool,
     },
-    /// Show one entry with the first bytes of what was refused
+    /// Show one entry: its facts, the first bytes of what was refused, and what to do about it
     Show {
         /// The entry, or the first digits that tell it apart
         id: String,
     },
-    /// Read the objects again and store what is good now
+    /// Read the objects again and store what is good now, once
     Retry {
-        /// The entries, or the first digits that tell them apart
-        #[arg(required_unless_present = "all")]
-        ids: Vec<String>,
-        /// Everything in quarantine
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
+        #[command(flatten)]
+        which: EntryArgs,
     },
+    /// Take entries out of the table; without --yes, only say which
+    Drop {
+        #[command(flatten)]
+        which: EntryArgs,
+        /// Everything that has been stored since
+        #[arg(long, group = "which", conflicts_with_all = ["ids", "all"])]
+        stored: bool,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Write the stored bytes and a manifest into a folder
+    Export {
+        /// The folder; made where there is none
+        dir: PathBuf,
+        #[command(flatten)]
+        which: EntryArgs,
+    },
+}
+
+/// Which entries of the quarantine.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub(crate) struct EntryArgs {
+    /// The entries, or the first digits that tell them apart
+    #[arg(group = "which", value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Those that wait for a retry for this reason
+    #[arg(long, group = "which", value_parser = parse_reason, value_name = "REASON")]
+    pub(crate) reason: Option<QuarantineReason>,
+    /// Everything that waits for a retry
+    #[arg(long, group = "which", conflicts_with = "ids")]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +284,13 @@ pub(crate) enum DetectCommand {
         #[arg(long, value_name = "SEVERITY")]
         fail_on: Option<Severity>,
     },
+}
+
+fn parse_reason(text: &str) -> Result<QuarantineReason, String> {
+    QuarantineReason::parse(text).ok_or_else(|| {
+        let reasons = QuarantineReason::ALL.map(QuarantineReason::as_str).join(", ");
+        format!("it is one of {reasons}")
+    })
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deltalake_core::kernel::Add;
+use deltalake_core::kernel::{Add, Remove};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trailhouse_model::{EventTime, TableVersion};
@@ -21,6 +21,9 @@ pub(crate) struct Payload {
     /// The identities of the rows, in tables whose rows have one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ids: Vec<String>,
+    /// The identities of the rows that the commit takes out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dropped: Vec<String>,
     /// The detection runs whose findings the commit holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<RunRecord>,
@@ -38,6 +41,7 @@ pub(crate) struct LogEntry {
     pub(crate) metadata: Option<Value>,
     pub(crate) protocol: Option<Value>,
     adds: Vec<Value>,
+    has_removes: bool,
 }
 
 impl LogEntry {
@@ -72,12 +76,14 @@ impl LogEntry {
             metadata: None,
             protocol: None,
             adds: Vec::new(),
+            has_removes: false,
         }
     }
 
     fn apply(&mut self, action: &str, mut body: Value) -> Result<(), serde_json::Error> {
         match action {
             "add" => self.adds.push(body),
+            "remove" => self.has_removes = true,
             "metaData" => self.metadata = Some(body),
             "protocol" => self.protocol = Some(body),
             "txn" => {
@@ -125,8 +131,8 @@ impl LogEntry {
         changing.map(Add::deserialize).collect()
     }
 
-    pub(crate) fn has_files(&self) -> bool {
-        !self.adds.is_empty()
+    pub(crate) fn changes_files(&self) -> bool {
+        !self.adds.is_empty() || self.has_removes
     }
 
     pub(crate) fn committed_at(&self) -> Option<EventTime> {
@@ -162,6 +168,31 @@ impl NewEntry<'_> {
         for add in self.adds {
             lines.push(json!({ "add": add }));
         }
+        to_lines(&lines)
+    }
+}
+
+/// A log entry of ours that puts files in the place of others, before it has a version.
+pub(crate) struct RewriteEntry<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) payload: &'a Payload,
+    pub(crate) removes: &'a [Remove],
+    pub(crate) adds: &'a [Add],
+    pub(crate) now: EventTime,
+}
+
+impl RewriteEntry<'_> {
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut lines = vec![json!({ "commitInfo": {
+            "timestamp": millis(self.now),
+            "operation": self.operation,
+            "operationParameters": {},
+            "isBlindAppend": false,
+            "engineInfo": engine_info(),
+            "trailhouse": self.payload,
+        }})];
+        lines.extend(self.removes.iter().map(|remove| json!({ "remove": remove })));
+        lines.extend(self.adds.iter().map(|add| json!({ "add": add })));
         to_lines(&lines)
     }
 }

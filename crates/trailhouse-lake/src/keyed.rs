@@ -27,13 +27,13 @@ const CONFLICTS_MAX: u32 = 50;
 
 /// A table whose rows have an identity, with the identities that it holds.
 pub(crate) struct KeyedTable {
-    log: TableLog,
-    id_column: &'static str,
-    state: Mutex<Option<KeyedState>>,
+    pub(crate) log: TableLog,
+    pub(crate) id_column: &'static str,
+    pub(crate) state: Mutex<Option<KeyedState>>,
 }
 
 /// Invariant: `ids` are those of all rows at `version`.
-struct KeyedState {
+pub(crate) struct KeyedState {
     version: TableVersion,
     ids: HashSet<ObjectId>,
 }
@@ -54,6 +54,11 @@ impl KeyedTable {
     pub(crate) async fn append(&self, new: KeyedRows) -> Result<Option<TableVersion>, LakeError> {
         debug_assert!(new.ids.len() == new.rows.num_rows(), "every row has an identity");
         let mut state = self.state.lock().await;
+        // Another process may have taken rows out that this one remembers.
+        if let Some(known) = state.take() {
+            let remembers = new.ids.iter().any(|id| known.ids.contains(id));
+            *state = if remembers { self.catch_up(known).await? } else { Some(known) };
+        }
         let batch_id = Uuid::now_v7().to_string();
         for attempt in 0..CONFLICTS_MAX {
             let known = match state.take() {
@@ -122,9 +127,10 @@ impl KeyedTable {
         mut known: KeyedState,
         first: &LogEntry,
     ) -> Result<Option<KeyedState>, LakeError> {
-        if !self.apply(&mut known, first)? {
-            return Ok(None);
-        }
+        if self.apply(&mut known, first)? { self.catch_up(known).await } else { Ok(None) }
+    }
+
+    async fn catch_up(&self, mut known: KeyedState) -> Result<Option<KeyedState>, LakeError> {
         while let Some(entry) = self.log.entry(known.version.next()).await? {
             if !self.apply(&mut known, &entry)? {
                 return Ok(None);
@@ -138,10 +144,14 @@ impl KeyedTable {
         known.version = entry.version;
         match &entry.payload {
             Some(payload) => {
+                let dropped = payload.dropped.iter().filter_map(|id| ObjectId::parse_hex(id));
+                for id in dropped {
+                    known.ids.remove(&id);
+                }
                 known.ids.extend(payload.ids.iter().filter_map(|id| ObjectId::parse_hex(id)));
                 Ok(true)
             }
-            None => Ok(!entry.has_files() && entry.restored().is_none()),
+            None => Ok(!entry.changes_files() && entry.restored().is_none()),
         }
     }
 

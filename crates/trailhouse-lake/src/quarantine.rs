@@ -1,16 +1,14 @@
 //! The quarantine table.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow_array::{BooleanArray, RecordBatch};
 use deltalake_core::datafusion::{
     common::DataFusionError,
-    prelude::{SessionContext, col, lit, starts_with},
+    prelude::{Expr, SessionContext, col, lit, starts_with},
 };
 use trailhouse_model::{
-    BucketName, EventTime, ObjectId, ObjectKey, QuarantineEntry, QuarantineId, QuarantineReason,
+    EventTime, ObjectId, QuarantineEntry, QuarantineId, QuarantineReason, QuarantineStage,
     TableVersion,
 };
 
@@ -19,7 +17,9 @@ use crate::{
     keyed::KeyedRows,
     lake::Lake,
     projection::covered_at,
-    scan::{self, Columns, text_at, time_at},
+    quarantine_rows::{entry_rows, stored_rows, tried_again},
+    rewrite::RowChange,
+    scan::{self, Columns},
     tables::TableName,
     writer_state::OBJECTS_APP,
 };
@@ -29,18 +29,29 @@ pub const RAW_BYTES_MAX: usize = 256 * 1024;
 
 const TABLE: TableName = TableName::Quarantine;
 
-/// A row is open while what it holds is not among the objects: the object where all of it is in
-/// quarantine, else the row itself.
-const OPEN_ROWS: &str = "
-    SELECT q.quarantine_id, q.quarantined_at, q.reason, q.detail, q.bucket, q.key, q.object_id,
-        q.record_index
+/// What lists show of a row: all but its raw bytes.
+const LISTED: [&str; 11] = [
+    "quarantine_id",
+    "quarantined_at",
+    "reason",
+    "detail",
+    "bucket",
+    "key",
+    "object_id",
+    "record_index",
+    "stage",
+    "attempts",
+    "last_tried_at",
+];
+
+/// A row is open until the objects hold what it is about: the row's own identity, under which a
+/// retry is listed, or the object where all of it is in quarantine.
+const OPEN_IDS: &str = "
+    SELECT q.quarantine_id
     FROM quarantine AS q
-    LEFT ANTI JOIN objects AS o
-        ON o.object_id = CASE
-            WHEN q.object_id IS NOT NULL AND q.record_index IS NULL THEN q.object_id
-            ELSE q.quarantine_id
-        END
-    ORDER BY q.quarantined_at, q.quarantine_id";
+    LEFT ANTI JOIN objects AS retried ON retried.object_id = q.quarantine_id
+    LEFT ANTI JOIN objects AS whole
+        ON whole.object_id = CASE WHEN q.record_index IS NULL THEN q.object_id END";
 
 /// A row of the quarantine table as it was read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +60,39 @@ pub struct StoredQuarantine {
     pub id: QuarantineId,
     /// What stands in it. Lists leave `raw` empty; a look-up fills it.
     pub entry: QuarantineEntry,
+    /// Where it was refused.
+    pub stage: QuarantineStage,
+    /// How often it was tried: once when it came here, and each retry.
+    pub attempts: u32,
+    /// When it was tried last.
+    pub last_tried_at: EventTime,
+    /// Whether it still waits for something.
+    pub is_open: bool,
+}
+
+/// What came of trying again what is in quarantine, where it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAttempt {
+    /// What went wrong, in words.
+    pub detail: String,
+    /// What a whole object was refused for this time; nothing where it was not got at, and where a
+    /// record or a message was refused as before.
+    pub refusal: Option<Refusal>,
+}
+
+/// What a whole object was refused for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: QuarantineReason,
+    /// Its first bytes; none where it could not be read.
+    pub raw: Vec<u8>,
+}
+
+impl Refusal {
+    pub(crate) fn stage(&self) -> QuarantineStage {
+        if self.raw.is_empty() { QuarantineStage::Read } else { QuarantineStage::Decode }
+    }
 }
 
 impl Lake {
@@ -59,40 +103,115 @@ impl Lake {
         }
         self.check_for_writing().await?;
         let ids: Vec<QuarantineId> = entries.iter().map(QuarantineEntry::id).collect();
-        let rows = quarantine_rows(&ids, entries)?;
+        let rows = entry_rows(&ids, entries)?;
         self.quarantine().append(KeyedRows { ids, rows, runs: Vec::new() }).await?;
         Ok(())
     }
 
+    /// Returns all rows, oldest first, without their raw bytes.
+    pub async fn list_quarantine(&self) -> Result<Vec<StoredQuarantine>, LakeError> {
+        self.read_quarantine(None, &LISTED).await
+    }
+
     /// Returns the rows that still wait to be retried, oldest first, without their raw bytes.
     pub async fn open_quarantine(&self) -> Result<Vec<StoredQuarantine>, LakeError> {
+        let mut rows = self.list_quarantine().await?;
+        rows.retain(|row| row.is_open);
+        Ok(rows)
+    }
+
+    /// Returns the rows whose identity begins with the text, with their raw bytes.
+    pub async fn find_quarantine(&self, prefix: &str) -> Result<Vec<StoredQuarantine>, LakeError> {
+        let wanted = starts_with(col("quarantine_id"), lit(prefix.to_ascii_lowercase()));
+        let columns: Vec<&str> = LISTED.into_iter().chain(["raw"]).collect();
+        self.read_quarantine(Some(wanted), &columns).await
+    }
+
+    /// Notes that rows were tried again at a time and why they still cannot be used.
+    pub async fn note_attempts(
+        &self,
+        failed: &BTreeMap<QuarantineId, FailedAttempt>,
+        tried_at: EventTime,
+    ) -> Result<(), LakeError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        self.check_for_writing().await?;
+        let ids: BTreeSet<QuarantineId> = failed.keys().copied().collect();
+        let replace = |rows: &RecordBatch, _: &BooleanArray| tried_again(rows, failed, tried_at);
+        self.quarantine().rewrite(&ids, RowChange::Replace(&replace)).await?;
+        Ok(())
+    }
+
+    /// Takes rows out and returns how many were there. What they are about may come again.
+    pub async fn drop_quarantine(&self, ids: &BTreeSet<QuarantineId>) -> Result<u64, LakeError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        self.check_for_writing().await?;
+        let dropped = self.quarantine().rewrite(ids, RowChange::Drop).await?;
+        Ok(u64::try_from(dropped.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Returns the raw bytes of rows.
+    pub async fn quarantine_bytes(
+        &self,
+        ids: &[QuarantineId],
+    ) -> Result<BTreeMap<QuarantineId, Vec<u8>>, LakeError> {
+        let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
+        let log = self.log(TABLE);
+        let wanted = ids.iter().map(|id| lit(id.to_string())).collect();
+        let rows = scan::rows(log, log.latest().await?).await?;
+        let rows = rows
+            .filter(col("quarantine_id").in_list(wanted, false))
+            .and_then(|rows| rows.select_columns(&["quarantine_id", "raw"]))
+            .map_err(failed)?;
+        let mut found = BTreeMap::new();
+        for batch in &rows.collect().await.map_err(failed)? {
+            let columns = Columns { table: TABLE, batch };
+            let (ids, raws) = (columns.texts("quarantine_id")?, columns.bytes("raw")?);
+            let pairs = ids.iter().zip(raws.iter());
+            found.extend(pairs.filter_map(|(id, raw)| {
+                Some((ObjectId::parse_hex(id?)?, raw.unwrap_or_default().to_vec()))
+            }));
+        }
+        Ok(found)
+    }
+
+    async fn read_quarantine(
+        &self,
+        wanted: Option<Expr>,
+        columns: &[&str],
+    ) -> Result<Vec<StoredQuarantine>, LakeError> {
         let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
         let session = SessionContext::new();
         for table in [TABLE, TableName::Objects] {
             let log = self.log(table);
             scan::register(&session, log, log.latest().await?).await?;
         }
-        let batches =
-            session.sql(OPEN_ROWS).await.map_err(failed)?.collect().await.map_err(failed)?;
-        let mut open = stored_rows(&batches)?;
-        // The newest commits may not stand in the objects table yet.
-        let tail = self.objects_tail().await?;
-        open.retain(|row| !tail.contains(&released_by(row)));
-        Ok(open)
-    }
-
-    /// Returns the rows whose identity begins with the text, with their raw bytes.
-    pub async fn find_quarantine(&self, prefix: &str) -> Result<Vec<StoredQuarantine>, LakeError> {
-        let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
-        let log = self.log(TABLE);
-        let rows = scan::rows(log, log.latest().await?).await?;
-        let wanted = starts_with(col("quarantine_id"), lit(prefix.to_ascii_lowercase()));
-        let rows = rows.filter(wanted).map_err(failed)?.collect().await.map_err(failed)?;
-        stored_rows(&rows)
+        let mut rows = session.table(TABLE.as_str()).await.map_err(failed)?;
+        if let Some(wanted) = wanted {
+            rows = rows.filter(wanted).map_err(failed)?;
+        }
+        let order = ["quarantined_at", "quarantine_id"].map(|name| col(name).sort(true, true));
+        let rows = rows
+            .select_columns(columns)
+            .and_then(|rows| rows.sort(order.to_vec()))
+            .map_err(failed)?;
+        let mut stored = stored_rows(&rows.collect().await.map_err(failed)?)?;
+        if !stored.is_empty() {
+            let open = open_ids(&session).await?;
+            // The newest commits may not stand in the objects table yet.
+            let tail = self.objects_tail().await?;
+            for row in &mut stored {
+                row.is_open = open.contains(&row.id) && !is_released(row, &tail);
+            }
+        }
+        Ok(stored)
     }
 
     /// Returns the objects of those commits that the objects table does not list yet.
-    async fn objects_tail(&self) -> Result<Vec<ObjectId>, LakeError> {
+    async fn objects_tail(&self) -> Result<HashSet<ObjectId>, LakeError> {
         let objects = self.log(TableName::Objects);
         let version = TableVersion(objects.latest().await?.version());
         let covered = covered_at(objects, OBJECTS_APP, version).await?;
@@ -103,77 +222,18 @@ impl Lake {
     }
 }
 
-/// Returns the identity under which an object is committed once this row is done with.
-fn released_by(row: &StoredQuarantine) -> ObjectId {
-    match (row.entry.object_id, row.entry.record_index) {
-        (Some(object), None) => object,
-        (Some(_), Some(_)) | (None, _) => row.id,
+async fn open_ids(session: &SessionContext) -> Result<HashSet<QuarantineId>, LakeError> {
+    let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
+    let batches = session.sql(OPEN_IDS).await.map_err(failed)?.collect().await.map_err(failed)?;
+    let mut open = HashSet::new();
+    for batch in &batches {
+        let ids = Columns { table: TABLE, batch }.texts("quarantine_id")?;
+        open.extend(ids.iter().flatten().filter_map(ObjectId::parse_hex));
     }
+    Ok(open)
 }
 
-fn quarantine_rows(
-    ids: &[QuarantineId],
-    entries: &[QuarantineEntry],
-) -> Result<RecordBatch, LakeError> {
-    let raw =
-        |entry: &QuarantineEntry| entry.raw.get(..RAW_BYTES_MAX).unwrap_or(&entry.raw).to_vec();
-    let times: TimestampMicrosecondArray =
-        entries.iter().map(|entry| Some(entry.quarantined_at.micros())).collect();
-    let indices: Int32Array = entries
-        .iter()
-        .map(|entry| entry.record_index.and_then(|index| i32::try_from(index).ok()))
-        .collect();
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(ids.iter().map(ToString::to_string))),
-        Arc::new(times.with_timezone("UTC")),
-        text(entries, |entry| Some(entry.reason.as_str().to_owned())),
-        text(entries, |entry| Some(entry.detail.clone())),
-        text(entries, |entry| Some(entry.bucket.to_string())),
-        text(entries, |entry| Some(entry.key.to_string())),
-        text(entries, |entry| entry.object_id.map(|id| id.to_string())),
-        Arc::new(indices),
-        Arc::new(BinaryArray::from_iter_values(entries.iter().map(raw))),
-    ];
-    RecordBatch::try_new(TABLE.file_schema(), columns).map_err(LakeError::rows(TABLE, "build rows"))
-}
-
-fn text(
-    entries: &[QuarantineEntry],
-    value: impl Fn(&QuarantineEntry) -> Option<String>,
-) -> ArrayRef {
-    Arc::new(entries.iter().map(value).collect::<StringArray>())
-}
-
-fn stored_rows(batches: &[RecordBatch]) -> Result<Vec<StoredQuarantine>, LakeError> {
-    let mut stored = Vec::new();
-    for batch in batches {
-        let columns = Columns { table: TABLE, batch };
-        let (ids, reasons, details) =
-            (columns.texts("quarantine_id")?, columns.texts("reason")?, columns.texts("detail")?);
-        let (buckets, keys, objects) =
-            (columns.texts("bucket")?, columns.texts("key")?, columns.texts("object_id")?);
-        let (times, indices) = (columns.times("quarantined_at")?, columns.ints("record_index")?);
-        let raws = batch.column_by_name("raw").map(|_| columns.bytes("raw")).transpose()?;
-        for row in 0..batch.num_rows() {
-            let damaged =
-                || LakeError::SchemaMismatch { table: TABLE, column: "reason".to_owned() };
-            let reason = QuarantineReason::parse(reasons.value(row)).ok_or_else(damaged)?;
-            let id = ObjectId::parse_hex(ids.value(row)).ok_or_else(damaged)?;
-            let index = indices.is_valid(row).then(|| indices.value(row));
-            stored.push(StoredQuarantine {
-                id,
-                entry: QuarantineEntry {
-                    reason,
-                    detail: text_at(&details, row).unwrap_or_default(),
-                    bucket: BucketName::new(buckets.value(row)),
-                    key: ObjectKey::new(keys.value(row)),
-                    object_id: text_at(&objects, row).as_deref().and_then(ObjectId::parse_hex),
-                    record_index: index.and_then(|index| u32::try_from(index).ok()),
-                    raw: raws.as_ref().map(|raws| raws.value(row).to_vec()).unwrap_or_default(),
-                    quarantined_at: time_at(&times, row).unwrap_or(EventTime::from_micros(0)),
-                },
-            });
-        }
-    }
-    Ok(stored)
+fn is_released(row: &StoredQuarantine, stored: &HashSet<ObjectId>) -> bool {
+    let whole = row.entry.object_id.filter(|_| row.entry.record_index.is_none());
+    stored.contains(&row.id) || whole.is_some_and(|object| stored.contains(&object))
 }

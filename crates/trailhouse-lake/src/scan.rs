@@ -6,7 +6,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMicrosecondArray, cast::AsArray,
 };
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use deltalake_core::{
     datafusion::{
         common::DataFusionError,
@@ -52,6 +52,11 @@ impl Columns<'_> {
         arrow_cast::cast(column, data_type).map_err(|_| mismatch())
     }
 
+    /// Returns a column in the type in which the table stores it.
+    pub(crate) fn as_stored(&self, field: &Field) -> Result<ArrayRef, LakeError> {
+        self.cast(field.name(), field.data_type())
+    }
+
     pub(crate) fn texts(&self, name: &str) -> Result<StringArray, LakeError> {
         Ok(self.cast(name, &DataType::Utf8)?.as_string().clone())
     }
@@ -76,7 +81,7 @@ impl Columns<'_> {
     }
 
     pub(crate) fn lists(&self, name: &str) -> Result<ListArray, LakeError> {
-        let element = arrow_schema::Field::new("element", DataType::Utf8, true);
+        let element = Field::new("element", DataType::Utf8, true);
         Ok(self.cast(name, &DataType::List(Arc::new(element)))?.as_list().clone())
     }
 }

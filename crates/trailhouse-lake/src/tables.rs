@@ -169,6 +169,9 @@ const QUARANTINE: &[(&str, Kind)] = &[
     ("object_id", Kind::Text),
     ("record_index", Kind::Int),
     ("raw", Kind::Bytes),
+    ("stage", Kind::Text),
+    ("attempts", Kind::Int),
+    ("last_tried_at", Kind::Time),
 ];
 
 const FINDINGS: &[(&str, Kind)] = &[

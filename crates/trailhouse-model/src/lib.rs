@@ -15,6 +15,6 @@ pub use commit::{CommitOutcome, CommittedObject, ObjectOutcome};
 pub use disposition::{Classify, Disposition};
 pub use ids::{BatchId, BucketName, ETag, ObjectKey, TableVersion};
 pub use object::{ContentHash, ObjectId, ObjectRef};
-pub use quarantine::{QuarantineEntry, QuarantineId, QuarantineReason};
+pub use quarantine::{QuarantineEntry, QuarantineId, QuarantineReason, QuarantineStage};
 pub use severity::Severity;
 pub use time::EventTime;

@@ -72,6 +72,45 @@ impl fmt::Display for QuarantineReason {
     }
 }
 
+/// Where on its way something was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuarantineStage {
+    /// A queue message could not be understood.
+    Message,
+    /// An object could not be read.
+    Read,
+    /// An object was read but could not be decoded.
+    Decode,
+    /// One record of a decoded object could not become a row.
+    Record,
+}
+
+impl QuarantineStage {
+    /// All stages.
+    pub const ALL: [Self; 4] = [Self::Message, Self::Read, Self::Decode, Self::Record];
+
+    /// Returns the word that stands for the stage in SQL and output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Read => "read",
+            Self::Decode => "decode",
+            Self::Record => "record",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == text)
+    }
+}
+
+impl fmt::Display for QuarantineStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One row of the quarantine table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantineEntry {
@@ -94,6 +133,16 @@ pub struct QuarantineEntry {
 }
 
 impl QuarantineEntry {
+    /// Returns where it was refused. An object of which no byte is there was not read.
+    pub fn stage(&self) -> QuarantineStage {
+        match (self.object_id, self.record_index) {
+            (None, _) => QuarantineStage::Message,
+            (Some(_), Some(_)) => QuarantineStage::Record,
+            (Some(_), None) if self.raw.is_empty() => QuarantineStage::Read,
+            (Some(_), None) => QuarantineStage::Decode,
+        }
+    }
+
     /// Returns the identity of the row.
     pub fn id(&self) -> QuarantineId {
         let index = self.record_index.map_or(*b"all.", u32::to_be_bytes);

@@ -138,15 +138,21 @@ fn findings_sql(schema: &Schema) -> Option<String> {
     Some(format!("SELECT {} FROM {STORED}.findings GROUP BY fingerprint", columns.join(", ")))
 }
 
-/// An entry is open until what it holds is among the objects: the object where all of it is in
-/// quarantine, else the entry's own identity, under which a retry stores it.
+/// An entry is open until the objects hold what it is about: the entry's own identity, under which
+/// a retry is listed, or the object where all of it is in quarantine. The list of objects is cut
+/// down to those before anything is joined: it is far longer than the quarantine.
 fn quarantine_sql(schema: &Schema) -> String {
     let columns = column_list(schema, "q.");
     format!(
-        "SELECT {columns}, o.object_id IS NULL AS is_open FROM {STORED}.quarantine AS q \
-         LEFT JOIN (SELECT DISTINCT object_id FROM {STORED}.objects) AS o \
-         ON o.object_id = CASE WHEN q.object_id IS NOT NULL AND q.record_index IS NULL \
-         THEN q.object_id ELSE q.quarantine_id END"
+        "WITH entries AS (SELECT quarantine_id AS id FROM {STORED}.quarantine UNION ALL \
+         SELECT object_id AS id FROM {STORED}.quarantine WHERE record_index IS NULL), \
+         released AS (SELECT DISTINCT object_id FROM {STORED}.objects \
+         WHERE object_id IN (SELECT id FROM entries WHERE id IS NOT NULL)) \
+         SELECT {columns}, retried.object_id IS NULL AND whole.object_id IS NULL AS is_open \
+         FROM {STORED}.quarantine AS q \
+         LEFT JOIN released AS retried ON retried.object_id = q.quarantine_id \
+         LEFT JOIN released AS whole \
+         ON whole.object_id = CASE WHEN q.record_index IS NULL THEN q.object_id END"
     )
 }
 

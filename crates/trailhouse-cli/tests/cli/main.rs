@@ -17,6 +17,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod memory;
 mod metrics;
+mod quarantine;
 mod query;
 mod s3_lake;
 mod service;

@@ -17,11 +17,11 @@ pub(crate) struct Scene {
     pub(crate) endpoint: String,
     pub(crate) python: PathBuf,
     pub(crate) queue_url: String,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 pub(crate) const BUCKET: &str = "example-trail";
-const QUEUE: &str = "trail";
+pub(crate) const QUEUE: &str = "trail";
 
 impl Scene {
     pub(crate) fn new() -> Option<Self> {

@@ -1,9 +1,13 @@
 //! The quarantine table.
 
-use trailhouse_lake::{Lake, TableName, quarantine::RAW_BYTES_MAX};
+use std::collections::BTreeMap;
+
+use trailhouse_lake::{
+    FailedAttempt, Lake, Refusal, StoredQuarantine, TableName, quarantine::RAW_BYTES_MAX,
+};
 use trailhouse_model::{
     BucketName, CommitOutcome, ObjectKey, ObjectOutcome, QuarantineEntry, QuarantineReason,
-    TableVersion,
+    QuarantineStage, TableVersion,
 };
 use trailhouse_runtime::{CommitObject, LakeWriter};
 
@@ -111,4 +115,89 @@ async fn rejects_of_a_commit_are_in_quarantine() {
     let outcome = writer.commit(request("b1", vec![with_reject])).await;
     assert_eq!(outcome, CommitOutcome::Committed { version: TableVersion(1) });
     assert_eq!(open_keys(&lake).await, ids(&[entry("a", Some(1))]));
+}
+
+#[tokio::test]
+async fn a_dropped_row_can_come_again_whoever_remembers_it() {
+    let place = Place::new();
+    let lake = place.lake().await;
+    let writer = lake.event_writer().await.unwrap();
+    let rows = [entry("a", None), entry("b", None), message("m")];
+    writer.quarantine(rows.to_vec()).await.unwrap();
+    writer.quarantine(vec![entry("c", None)]).await.unwrap();
+    let other = place.plain().await;
+    let wanted = [rows[0].id(), rows[2].id(), message("never there").id()];
+    assert_eq!(other.drop_quarantine(&wanted.into()).await.unwrap(), 2);
+    assert_eq!(open_keys(&lake).await, ids(&[entry("b", None), entry("c", None)]));
+    assert_eq!(other.drop_quarantine(&wanted.into()).await.unwrap(), 0);
+
+    // The writer of the first process has seen both; only what is in the log counts.
+    writer.quarantine(vec![rows[0].clone(), rows[1].clone()]).await.unwrap();
+    assert_eq!(number(&lake, "SELECT count(*) FROM quarantine").await, 3);
+    other.put_quarantine(&rows).await.unwrap();
+    assert_eq!(number(&lake, "SELECT count(*) FROM quarantine").await, 4);
+    // Dropped are whole files too.
+    let all = [rows[0].id(), rows[1].id(), rows[2].id(), entry("c", None).id()];
+    assert_eq!(lake.drop_quarantine(&all.into()).await.unwrap(), 4);
+    assert_eq!(number(&lake, "SELECT count(*) FROM quarantine").await, 0);
+    lake.put_quarantine(&rows).await.unwrap();
+    assert_eq!(open_keys(&lake).await, ids(&rows));
+}
+
+#[tokio::test]
+async fn an_attempt_that_failed_is_counted_on_its_row_only() {
+    let place = Place::new();
+    let lake = place.lake().await;
+    let rows = [entry("a", None), entry("b", Some(1)), message("m")];
+    lake.put_quarantine(&rows).await.unwrap();
+    let later = day_zero().plus_seconds(60);
+    let refusal = Refusal { reason: QuarantineReason::Missing, raw: Vec::new() };
+    let failed = BTreeMap::from([
+        (rows[0].id(), FailedAttempt { detail: "gone".to_owned(), refusal: Some(refusal) }),
+        (rows[1].id(), FailedAttempt { detail: "still bad".to_owned(), refusal: None }),
+    ]);
+    for _ in 0..2 {
+        lake.note_attempts(&failed, later).await.unwrap();
+    }
+    let mut told: Vec<_> = Vec::new();
+    for row in &rows {
+        let found = lake.find_quarantine(&row.id().to_string()).await.unwrap().remove(0);
+        assert!(found.is_open);
+        assert_eq!(found.entry.quarantined_at, day_zero());
+        let StoredQuarantine { entry, stage, attempts, last_tried_at, .. } = found;
+        let waited = (last_tried_at.micros() - day_zero().micros()) / 1_000_000;
+        told.push((entry.reason, entry.detail, entry.raw.len(), stage, attempts, waited));
+    }
+    assert_eq!(
+        told,
+        [
+            (QuarantineReason::Missing, "gone".into(), 0, QuarantineStage::Read, 3, 60),
+            (QuarantineReason::Corrupt, "still bad".into(), 10, QuarantineStage::Record, 3, 60),
+            (
+                QuarantineReason::UnknownMessage,
+                "cut off".into(),
+                10,
+                QuarantineStage::Message,
+                1,
+                0
+            ),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_drop_that_comes_second_reads_what_came_first() {
+    let place = Place::new();
+    let lake = place.lake().await;
+    let rows = [entry("a", None), entry("b", None)];
+    lake.put_quarantine(&rows[..1]).await.unwrap();
+    let uri = place.uri();
+    let second = rows[1].clone();
+    let hook = async move {
+        Lake::open(&uri).await.unwrap().put_quarantine(&[second]).await.unwrap();
+    };
+    let log = "quarantine/_delta_log";
+    *place.store.before_put.lock().unwrap() = Some((log, Box::new(|| Box::pin(hook))));
+    assert_eq!(lake.drop_quarantine(&[rows[0].id(), rows[1].id()].into()).await.unwrap(), 2);
+    assert_eq!(open_keys(&lake).await, [""; 0]);
 }
