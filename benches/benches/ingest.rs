@@ -8,7 +8,7 @@ use std::{fs, hint::black_box, path::Path};
 
 use benches::corpus;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use trailhouse_service::{Drain, IngestSettings, ingest};
+use trailhouse_service::{Drain, IngestSelection, IngestSettings, ingest};
 
 fn write_corpus(folder: &Path) -> u64 {
     let corpus = corpus();
@@ -36,7 +36,13 @@ fn benchmarks(criterion: &mut Criterion) {
                     ..IngestSettings::default()
                 };
                 let drain = Drain::new();
-                let done = runtime.block_on(ingest(&settings, &sources, &drain, |_| {}));
+                let done = runtime.block_on(ingest(
+                    &settings,
+                    &sources,
+                    &IngestSelection::default(),
+                    &drain,
+                    |_| {},
+                ));
                 let summary = done.expect("the corpus is ingested");
                 assert_eq!(summary.report.events, events);
                 black_box(lake)

@@ -8,26 +8,37 @@ use trailhouse_model::{BucketName, ETag, ObjectKey, ObjectRef};
 use trailhouse_runtime::{
     AcknowledgeReport, MessageBody, NotificationQueue, PortError, QueueMessage, ReceiptHandle,
 };
+use trailhouse_source::KeyFilter;
 
-use crate::{AwsClients, S3Url, classify::classify};
+use crate::{
+    AwsClients, S3Url,
+    classify::classify,
+    listing_counts::ListingCounts,
+    listing_steps::{Step, StepKind, Steps},
+};
 
 const OBJECTS_PER_MESSAGE_MAX: usize = 100;
 
 /// Lists one or more prefixes, page by page, as messages of at most a hundred objects.
+///
+/// With a filter, folders are opened down to those of a region, and of a region only the days that
+/// are asked for are listed. That takes a request for each folder that is opened and for each
+/// region, and one more for every thousand names in them. Where the layout is not CloudTrail's,
+/// everything is listed and looked at by name.
 ///
 /// There are no leases: once all messages are handed out, receives are empty.
 #[derive(Debug)]
 pub struct S3Listing {
     clients: AwsClients,
     name: String,
+    filter: KeyFilter,
+    counts: ListingCounts,
     state: Mutex<Listing>,
 }
 
 #[derive(Debug)]
 struct Listing {
-    prefixes: VecDeque<S3Url>,
-    /// Where the next page of the first prefix starts.
-    continuation: Option<String>,
+    steps: Steps,
     listed: VecDeque<ObjectRef>,
     messages: u64,
 }
@@ -35,51 +46,77 @@ struct Listing {
 impl S3Listing {
     /// Makes the source; calls nothing yet. Prefixes are listed in the order given.
     pub fn new(clients: &AwsClients, prefixes: Vec<S3Url>) -> Self {
-        let names: Vec<String> = prefixes.iter().map(S3Url::to_string).collect();
-        let state = Listing {
-            prefixes: prefixes.into(),
-            continuation: None,
-            listed: VecDeque::new(),
-            messages: 0,
-        };
-        Self { clients: clients.clone(), name: names.join(" "), state: Mutex::new(state) }
+        Self::filtered(clients, prefixes, KeyFilter::default())
     }
 
-    async fn page(
-        &self,
-        prefix: &S3Url,
-        continuation: Option<&str>,
-    ) -> Result<ListObjectsV2Output, PortError> {
-        let bucket = prefix.bucket.as_str();
+    /// Makes a source of those objects only that the filter picks.
+    pub fn filtered(clients: &AwsClients, prefixes: Vec<S3Url>, filter: KeyFilter) -> Self {
+        let names: Vec<String> = prefixes.iter().map(S3Url::to_string).collect();
+        let steps = Steps::new(prefixes, &filter);
+        let state = Listing { steps, listed: VecDeque::new(), messages: 0 };
+        Self {
+            clients: clients.clone(),
+            name: names.join(" "),
+            filter,
+            counts: ListingCounts::default(),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Returns the numbers of this listing; they go on counting while it does.
+    pub fn counts(&self) -> ListingCounts {
+        self.counts.clone()
+    }
+
+    async fn page(&self, step: &Step) -> Result<ListObjectsV2Output, PortError> {
+        let bucket = step.place.bucket.as_str();
+        let (delimiter, start_after) = match &step.kind {
+            StepKind::Open { .. } => (Some("/"), None),
+            StepKind::List { start_after, .. } => (None, start_after.as_deref()),
+        };
         let request = |client: Client| async move {
             let request = client
                 .list_objects_v2()
                 .bucket(bucket)
-                .prefix(&prefix.prefix)
-                .set_continuation_token(continuation.map(str::to_owned));
+                .prefix(&step.place.prefix)
+                .set_delimiter(delimiter.map(str::to_owned))
+                .set_start_after(start_after.map(str::to_owned))
+                .set_continuation_token(step.continuation.clone());
+            self.counts.add_request();
             request.send().await.map_err(|error| classify(&error))
         };
         Box::pin(self.clients.buckets().call(bucket, None, request))
             .await
-            .map_err(|trouble| trouble.into_port_error("list objects", prefix.to_string()))
+            .map_err(|trouble| trouble.into_port_error("list objects", step.place.to_string()))
     }
 
     /// Lists until that many objects wait or the end is reached.
     async fn fill(&self, state: &mut Listing, objects_wanted: usize) -> Result<(), PortError> {
         while state.listed.len() < objects_wanted {
-            let Some(prefix) = state.prefixes.front() else {
+            let Some(step) = state.steps.front() else {
                 break;
             };
-            let page = self.page(prefix, state.continuation.as_deref()).await?;
-            let bucket = prefix.bucket.clone();
-            let objects = page.contents.unwrap_or_default();
-            state.listed.extend(objects.into_iter().filter_map(|object| listed(&bucket, object)));
-            // A page that names no successor is the last, whatever else it says.
-            state.continuation =
-                page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
-            if state.continuation.is_none() {
-                state.prefixes.pop_front();
+            let page = self.page(step).await?;
+            let bucket = step.place.bucket.clone();
+            let step_end = step.end().map(str::to_owned);
+            let is_past = |key: &str| step_end.as_deref().is_some_and(|end| key >= end);
+            let mut reached_end = false;
+            for object in page.contents.unwrap_or_default() {
+                reached_end |= object.key().is_some_and(is_past);
+                let Some(found) = listed(&bucket, object) else { continue };
+                if reached_end || !self.filter.picks(found.key.as_str()) {
+                    self.counts.add_passed();
+                } else {
+                    state.listed.push_back(found);
+                }
             }
+            // A page that names no successor is the last, whatever else it says.
+            let next = page
+                .next_continuation_token
+                .filter(|_| page.is_truncated == Some(true) && !reached_end);
+            let folders = page.common_prefixes.unwrap_or_default();
+            let folders = folders.into_iter().filter_map(|folder| folder.prefix).collect();
+            state.steps.advance(next, folders, &self.filter);
         }
         Ok(())
     }

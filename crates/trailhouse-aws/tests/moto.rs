@@ -19,11 +19,11 @@ use aws_sdk_s3::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use support::{clients, config, object};
 use trailhouse_aws::{S3Listing, S3Reader, SqsQueue};
-use trailhouse_model::ObjectRef;
+use trailhouse_model::{EventTime, ObjectRef};
 use trailhouse_runtime::{
     MessageBody, NotificationQueue, ObjectReader, PortErrorKind, QueueMessage, ReceiptHandle,
 };
-use trailhouse_source::{Notification, parse_notification};
+use trailhouse_source::{KeyFilter, Notification, parse_notification};
 use trailhouse_testkit::{MotoServer, moto::PYTHON_VARIABLE};
 
 const VISIBILITY: Duration = Duration::from_secs(60);
@@ -258,4 +258,110 @@ async fn a_prefix_is_listed_to_its_end() {
     assert_eq!(last[0].size_bytes, Some(10));
     assert_eq!(last[30].to_string(), "s3://trail-logs/other/x.json.gz");
     assert_eq!(listing.receive(10, VISIBILITY).await.unwrap(), vec![]);
+}
+
+const ACCOUNTS: [&str; 2] = ["111122223333", "444455556666"];
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+
+fn log_key(root: &str, account: &str, kind: &str, region: &str, minute: &str) -> String {
+    let (year, month, day) = (&minute[..4], &minute[4..6], &minute[6..8]);
+    format!(
+        "{root}{account}/{kind}/{region}/{year}/{month}/{day}/\
+         {account}_{kind}_{region}_{minute}Z_a.json.gz"
+    )
+}
+
+/// Two accounts with two regions with five days of two logs each, and what is no log.
+async fn organization(moto: &MotoServer) {
+    let s3 = s3(&moto.url());
+    s3.create_bucket().bucket("trail-logs").send().await.unwrap();
+    for account in ACCOUNTS {
+        for region in REGIONS {
+            for day in 1..=5 {
+                for hour in ["0900", "2100"] {
+                    let minute = format!("2026060{day}T{hour}");
+                    let key = log_key("p/AWSLogs/o-1/", account, "CloudTrail", region, &minute);
+                    put(&s3, "trail-logs", &key).await;
+                }
+            }
+            let digest =
+                log_key("p/AWSLogs/o-1/", account, "CloudTrail-Digest", region, "20260602T1000");
+            put(&s3, "trail-logs", &digest).await;
+        }
+        let other = format!("p/AWSLogs/o-1/{account}/elasticloadbalancing/eu-west-1/x.log.gz");
+        put(&s3, "trail-logs", &other).await;
+    }
+}
+
+fn filter(from: Option<&str>, to: Option<&str>, accounts: &[&str], regions: &[&str]) -> KeyFilter {
+    let time = |text: &str| EventTime::parse_rfc3339(text).unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    KeyFilter {
+        from: from.map(time),
+        to: to.map(time),
+        accounts: names(accounts),
+        regions: names(regions),
+    }
+}
+
+/// Lists to the end; returns the keys in order and the number of requests that it took.
+async fn list_all(moto: &MotoServer, prefix: &str, filter: KeyFilter) -> (Vec<String>, u64) {
+    let prefixes = vec![format!("s3://trail-logs/{prefix}").parse().unwrap()];
+    let listing = S3Listing::filtered(&clients(&moto.url()), prefixes, filter);
+    let mut keys = Vec::new();
+    loop {
+        let messages = listing.receive(10, VISIBILITY).await.unwrap();
+        if messages.is_empty() {
+            return (keys, listing.counts().requests());
+        }
+        keys.extend(messages.iter().flat_map(objects).map(|object| object.key.to_string()));
+    }
+}
+
+#[tokio::test]
+async fn only_the_folders_and_days_that_are_asked_for_are_listed() {
+    let Some(moto) = start_moto() else { return };
+    organization(&moto).await;
+    let days = (Some("2026-06-02T00:00:00Z"), Some("2026-06-03T21:00:00Z"));
+    let one = filter(days.0, days.1, &ACCOUNTS[..1], &REGIONS[1..]);
+    let minutes = ["20260602T0900", "20260602T2100", "20260603T0900"];
+    let expected = minutes
+        .map(|minute| log_key("p/AWSLogs/o-1/", ACCOUNTS[0], "CloudTrail", REGIONS[1], minute));
+    // The bucket, p, AWSLogs, the organisation, one account, one kind; then one region.
+    for (prefix, requests) in [
+        ("", 7),
+        ("p/AWSLogs/", 5),
+        ("p/AWSLogs/o-", 5),
+        ("p/AWSLogs/o-1/111122223333/CloudTrail/us-east-1/", 1),
+        ("p/AWSLogs/o-1/111122223333/CloudTrail/us-east-1/2026/06/0", 1),
+    ] {
+        let found = list_all(&moto, prefix, one.clone()).await;
+        assert_eq!(found, (expected.to_vec(), requests), "{prefix}");
+    }
+    let whole_days = filter(days.0, Some("2026-06-04T00:00:00Z"), &[], &[]);
+    let (keys, requests) = list_all(&moto, "p/AWSLogs/", whole_days).await;
+    assert_eq!((keys.len(), requests), (2 * 2 * 4, 2 + 2 * (1 + 1 + 2)));
+    let (keys, requests) = list_all(&moto, "", KeyFilter::default()).await;
+    assert_eq!((keys.len(), requests), (2 * (2 * 11 + 1), 1));
+}
+
+#[tokio::test]
+async fn logs_outside_of_the_layout_are_found_by_their_names() {
+    let Some(moto) = start_moto() else { return };
+    let s3 = s3(&moto.url());
+    s3.create_bucket().bucket("trail-logs").send().await.unwrap();
+    let name = "111122223333_CloudTrail_eu-west-1_20260602T0900Z_a.json.gz";
+    let keys = ["a/b/c/d/e/", "flat/", ""].map(|folder| format!("{folder}{name}"));
+    for key in &keys {
+        put(&s3, "trail-logs", key).await;
+    }
+    put(&s3, "trail-logs", "flat/notes.json").await;
+    let day = filter(Some("2026-06-02T00:00:00Z"), None, &[], &[]);
+    let (mut found, _) = list_all(&moto, "", day).await;
+    found.sort();
+    let mut expected = keys.to_vec();
+    expected.sort();
+    assert_eq!(found, expected);
+    let later = filter(Some("2026-06-03T00:00:00Z"), None, &[], &[]);
+    assert_eq!(list_all(&moto, "", later).await.0, [""; 0]);
 }

@@ -17,9 +17,12 @@ use std::{
 };
 
 use support::{clients, object};
-use trailhouse_aws::{S3Reader, SqsQueue};
-use trailhouse_model::BucketName;
-use trailhouse_runtime::{CircuitKey, NotificationQueue, ObjectReader, PortErrorKind};
+use trailhouse_aws::{S3Listing, S3Reader, SqsQueue};
+use trailhouse_model::{BucketName, EventTime};
+use trailhouse_runtime::{
+    CircuitKey, MessageBody, NotificationQueue, ObjectReader, PortErrorKind,
+};
+use trailhouse_source::KeyFilter;
 
 /// Answers every request with what `answer` makes of its head and body; returns the URL and the number of
 /// requests so far. The thread ends with the test process.
@@ -227,4 +230,67 @@ async fn nobody_listening_is_unavailable() {
     let reader = S3Reader::new(&clients(&format!("http://{free}")));
     let error = reader.read(&object("trail-logs", "k"), 10).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Unavailable, "{}", error.chain());
+}
+
+/// A page of a listing that is not the last.
+fn page(keys: &[String]) -> String {
+    let contents: String = keys
+        .iter()
+        .map(|key| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>"))
+        .collect();
+    let body = format!(
+        "<ListBucketResult><IsTruncated>true</IsTruncated>\
+         <NextContinuationToken>next</NextContinuationToken>{contents}</ListBucketResult>"
+    );
+    response("200 OK", "", &body)
+}
+
+#[tokio::test]
+async fn a_region_is_listed_from_the_first_minute_and_no_further_than_the_last() {
+    let folder = "AWSLogs/111122223333/CloudTrail/eu-west-1/";
+    let key = move |minute: &str| {
+        format!("{folder}2026/06/01/111122223333_CloudTrail_eu-west-1_20260601T{minute}Z_a.json.gz")
+    };
+    let (url, requests) = serve(move |head| {
+        if head.contains("continuation-token=next") {
+            page(&[key("0902"), key("0903"), key("0904")])
+        } else {
+            assert!(head.contains("_eu-west-1_20260601T0900 HTTP"), "{head}");
+            page(&[key("0900"), key("0901")])
+        }
+    });
+    let filter = KeyFilter {
+        from: Some(EventTime::parse_rfc3339("2026-06-01T09:00:59Z").unwrap()),
+        to: Some(EventTime::parse_rfc3339("2026-06-01T09:03:00Z").unwrap()),
+        ..KeyFilter::default()
+    };
+    let prefix = format!("s3://trail-logs/{folder}").parse().unwrap();
+    let listing = S3Listing::filtered(&clients(&url), vec![prefix], filter);
+    let messages = listing.receive(10, Duration::ZERO).await.unwrap();
+    let [message] = messages.as_slice() else { panic!("{messages:?}") };
+    let MessageBody::Objects(objects) = &message.body else { panic!("{message:?}") };
+    let found: Vec<String> = objects.iter().map(|object| object.key.to_string()).collect();
+    assert_eq!(found, ["0900", "0901", "0902"].map(key));
+    assert_eq!(listing.receive(10, Duration::ZERO).await.unwrap(), []);
+    assert_eq!(requests.load(Ordering::SeqCst), 2);
+    assert_eq!((listing.counts().requests(), listing.counts().passed()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_listing_that_is_throttled_goes_on_where_it_was() {
+    let (url, requests) = serve(|head| {
+        if head.contains("continuation-token=next") {
+            refusal("503 Slow Down", "", "SlowDown")
+        } else {
+            page(&["AWSLogs/a.json".to_owned()])
+        }
+    });
+    let prefix = "s3://trail-logs/AWSLogs/".parse().unwrap();
+    let listing = S3Listing::new(&clients(&url), vec![prefix]);
+    assert_eq!(listing.receive(1, Duration::ZERO).await.unwrap().len(), 1);
+    for asked in [3, 4] {
+        let error = listing.receive(1, Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Throttled);
+        assert_eq!(requests.load(Ordering::SeqCst), asked);
+    }
 }

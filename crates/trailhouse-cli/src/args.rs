@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use trailhouse_model::{QuarantineReason, Severity};
+use trailhouse_model::{EventTime, QuarantineReason, Severity};
 use trailhouse_query::Format;
 use trailhouse_service::{Durability, LoopbackAddress};
 
@@ -138,6 +138,27 @@ pub(crate) struct IngestArgs {
     /// Files, folders, globs, s3://bucket/prefix, or - for standard input
     #[arg(required = true, value_name = "SRC")]
     pub(crate) sources: Vec<String>,
+    /// Only objects that were delivered at this time or later: RFC 3339, or YYYY-MM-DD (UTC)
+    ///
+    /// The time of delivery stands in an object's name. It is later than that of its events, by
+    /// about five minutes mostly.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) from: Option<EventTime>,
+    /// Only objects that were delivered before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) to: Option<EventTime>,
+    /// Only objects that were delivered in the last 30m, 12h, 7d or 2w
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with_all = ["from", "to"])]
+    pub(crate) last: Option<u32>,
+    /// Only objects of this account; may be repeated
+    #[arg(long = "account", value_name = "ACCOUNT", value_parser = parse_account)]
+    pub(crate) accounts: Vec<String>,
+    /// Only objects of this region of the logs; may be repeated
+    ///
+    /// S3 is asked in the first of them; the region of each bucket is found by itself.
+    // The identity of the global flag: that is the same flag with less meaning.
+    #[arg(id = "region", long = "region", value_name = "REGION")]
+    pub(crate) regions: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -286,6 +307,34 @@ pub(crate) enum DetectCommand {
     },
 }
 
+fn parse_time(text: &str) -> Result<EventTime, String> {
+    EventTime::parse_rfc3339(text)
+        .or_else(|_| EventTime::parse_rfc3339(&format!("{text}T00:00:00Z")))
+        .map_err(|_| "it is no time; write 2026-06-01 or 2026-06-01T12:30:00Z".to_owned())
+}
+
+/// Reads a duration in seconds.
+fn parse_duration(text: &str) -> Result<u32, String> {
+    let wrong = || "it is no duration; write 30m, 12h, 7d or 2w".to_owned();
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (digits, unit) = text.split_at(split);
+    let seconds: u32 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        "w" => 7 * 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+fn parse_account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
+}
+
 fn parse_reason(text: &str) -> Result<QuarantineReason, String> {
     QuarantineReason::parse(text).ok_or_else(|| {
         let reasons = QuarantineReason::ALL.map(QuarantineReason::as_str).join(", ");
@@ -320,6 +369,39 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_durations_are_read() {
+        let check = |text, expected: Option<&str>| {
+            let read = parse_time(text).ok().map(|time| time.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        };
+        check("2026-06-01", Some("2026-06-01T00:00:00Z"));
+        check("2026-06-01T12:30:00+02:00", Some("2026-06-01T10:30:00Z"));
+        check("2026-06-31", None);
+        check("yesterday", None);
+        assert_eq!(parse_duration("7d"), Ok(604_800));
+        assert_eq!(parse_duration("90m"), Ok(5_400));
+        for wrong in ["7", "d", "0d", "7 days", "-1d", "9999w"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_region_after_ingest_is_one_of_the_logs() {
+        let read = |arguments: &[&str]| {
+            let cli = Cli::try_parse_from(arguments).unwrap();
+            let Command::Ingest(ingest) = cli.command else { panic!("not an ingest") };
+            (cli.global.region, ingest.regions)
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let one = read(&["trailhouse", "ingest", "s3://b/", "--region", "x"]);
+        assert_eq!(one, (Some("x".to_owned()), texts(&["x"])));
+        let two = read(&["trailhouse", "ingest", "s3://b/", "--region", "x", "--region", "y"]);
+        assert_eq!(two, (Some("x".to_owned()), texts(&["x", "y"])));
+        let none = read(&["trailhouse", "ingest", "s3://b/"]);
+        assert_eq!(none, (None, texts(&[])));
     }
 
     #[test]

@@ -95,6 +95,13 @@ pub(crate) enum PlannedObject {
 }
 
 impl PlannedObject {
+    fn key(&self) -> ObjectKey {
+        match self {
+            Self::File(file) => key_of_path(&file.path),
+            Self::Stream { key, .. } => key.clone(),
+        }
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         match self {
             Self::File(file) => file.stamp.bytes,
@@ -130,6 +137,15 @@ pub struct SourcePlan {
 }
 
 impl SourcePlan {
+    /// Keeps those objects only whose name is picked; returns how many are passed over.
+    pub fn keep(&mut self, picks: impl Fn(&ObjectKey) -> bool) -> u64 {
+        let before = self.objects;
+        self.planned.retain(|object| picks(&object.key()));
+        self.objects = u64::try_from(self.planned.len()).unwrap_or(u64::MAX);
+        self.bytes = self.planned.iter().map(PlannedObject::bytes).fold(0, u64::saturating_add);
+        before.saturating_sub(self.objects)
+    }
+
     /// Returns the queue that hands the objects out and the reader that reads them.
     pub fn into_ports(self) -> (SourceListing, FileReader) {
         let mut streams = BTreeMap::new();

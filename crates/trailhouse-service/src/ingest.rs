@@ -1,21 +1,24 @@
 //! Stores what sources name, once: files, folders, patterns, prefixes in S3, standard input.
 
 use std::{
+    collections::BTreeSet,
     io,
     num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use trailhouse_aws::{AwsClients, AwsOptions, S3Listing, S3Reader, S3Url};
+use trailhouse_aws::{AwsClients, AwsOptions, ListingCounts, S3Listing, S3Reader, S3Url};
 use trailhouse_decode::DecodeLimits;
 use trailhouse_ingest::{IngestLimits, IngestMachine, IngestReport};
 use trailhouse_lake::{Durability, EventWriter, Lake, TableName};
 use trailhouse_local::{SourceLimits, plan};
+use trailhouse_model::EventTime;
 use trailhouse_runtime::{
-    DecodePool, Drain, IngestObserver, IngestPorts, NotificationQueue, ObjectReader, SystemClock,
-    Turn, drive_ingest,
+    Clock, DecodePool, Drain, IngestObserver, IngestPorts, NotificationQueue, ObjectReader,
+    SystemClock, Turn, drive_ingest,
 };
+use trailhouse_source::KeyFilter;
 use uuid::Uuid;
 
 use crate::{
@@ -56,6 +59,52 @@ pub struct Progress<'report> {
     pub objects_planned: Option<u64>,
 }
 
+/// Which objects are stored, by what their names say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IngestSelection {
+    /// When they were delivered.
+    pub window: Window,
+    /// Those of these accounts; of all where there is none.
+    pub accounts: BTreeSet<String>,
+    /// Those of these regions; of all where there is none.
+    pub regions: BTreeSet<String>,
+}
+
+/// A range of delivery times.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Window {
+    /// At any time.
+    #[default]
+    Always,
+    /// From one time, up to and without another.
+    Between {
+        /// From the beginning where it is left out.
+        from: Option<EventTime>,
+        /// To the end where it is left out.
+        to: Option<EventTime>,
+    },
+    /// In so many of the last seconds.
+    LastSeconds(u32),
+}
+
+impl IngestSelection {
+    fn filter(&self, now: EventTime) -> Result<KeyFilter, ServiceError> {
+        let (from, to) = match self.window {
+            Window::Always => (None, None),
+            Window::Between { from, to } => (from, to),
+            Window::LastSeconds(seconds) => (Some(now.plus_seconds(-i64::from(seconds))), None),
+        };
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            let message = format!("nothing lies between {from} and {to}");
+            return Err(ServiceError::new(FailureKind::Usage, message));
+        }
+        let (accounts, regions) = (self.accounts.clone(), self.regions.clone());
+        Ok(KeyFilter { from, to, accounts, regions })
+    }
+}
+
 /// What an ingest ended with.
 #[derive(Debug, Clone, Default)]
 pub struct IngestSummary {
@@ -67,30 +116,53 @@ pub struct IngestSummary {
     pub elapsed: Duration,
     /// Files in folders that are no logs by their name.
     pub other_files: u64,
+    /// What it took to list buckets.
+    pub listed: Option<Listed>,
+    /// Files that are not asked for, by what their names say.
+    pub passed_files: u64,
     /// Stored events that another object of this run has too.
     pub repeated_events: u64,
     /// By how much the events table grew.
     pub bytes_written: u64,
 }
 
-/// Stores everything that the sources name. Running it again stores nothing twice.
+/// What it took to list buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// Requests.
+    pub requests: u64,
+    /// Objects that were listed and are not asked for.
+    pub passed: u64,
+}
+
+/// Stores everything that the sources name and the selection picks. Running it again stores nothing
+/// twice: what is stored already is not read again.
 pub async fn ingest(
     settings: &IngestSettings,
     sources: &[String],
+    selection: &IngestSelection,
     drain: &Drain,
     observer: impl Fn(Progress<'_>),
 ) -> Result<IngestSummary, ServiceError> {
     let (remote, local): (Vec<&String>, Vec<&String>) =
         sources.iter().partition(|source| source.starts_with("s3://"));
     let prefixes = parse_prefixes(&remote)?;
+    let filter = selection.filter(SystemClock.now())?;
     let names: Vec<String> = local.into_iter().cloned().collect();
-    let planned =
+    if names.iter().any(|name| name == "-") && !filter.picks_all() {
+        let message = "standard input has no name that says when and where it is from";
+        return Err(ServiceError::new(FailureKind::Usage, message)
+            .with_hint("leave out --from, --to, --last, --account and --region"));
+    }
+    let mut planned =
         run_blocking(move || plan(&names, io::stdin(), SourceLimits::default())).await??;
+    let passed_files = planned.keep(|key| filter.picks(key.as_str()));
     let station = Station::open(settings).await?;
 
     let objects_planned = prefixes.is_empty().then_some(planned.objects);
     let other_files = planned.other_files;
     let mut total = IngestReport::default();
+    let mut counts = None;
     if planned.objects > 0 {
         let (listing, reader) = planned.into_ports();
         let shown = Shown { progress: &observer, objects_planned };
@@ -98,14 +170,20 @@ pub async fn ingest(
     }
     if !prefixes.is_empty() && !drain.is_requested() {
         let clients = AwsClients::load(&settings.aws).await;
-        let listing = S3Listing::new(&clients, prefixes);
+        let listing = S3Listing::filtered(&clients, prefixes, filter);
+        counts = Some(listing.counts());
         let reader = S3Reader::new(&clients);
         let shown = Shown { progress: &observer, objects_planned: None };
         let report = station.drive(IngestLimits::finite(), listing, reader, drain, &shown).await?;
         total.absorb(report);
     }
     let time_max = drain.is_requested().then_some(TIDY_TIME_MAX);
-    station.finish(total, other_files, time_max).await
+    let summary = station.finish(total, other_files, time_max).await?;
+    Ok(IngestSummary { listed: counts.as_ref().map(listed), passed_files, ..summary })
+}
+
+fn listed(counts: &ListingCounts) -> Listed {
+    Listed { requests: counts.requests(), passed: counts.passed() }
 }
 
 /// Shows the progress at every turn.
@@ -210,6 +288,8 @@ impl Station {
             lake: self.lake_uri,
             elapsed,
             other_files,
+            listed: None,
+            passed_files: 0,
             repeated_events: self.writer.repeats(),
             bytes_written: bytes_after.saturating_sub(self.bytes_before),
         })

@@ -15,7 +15,9 @@ mod watch;
 
 pub use demo::{DemoReport, demo};
 pub use error::{FailureKind, ServiceError};
-pub use ingest::{IngestSettings, IngestSummary, Progress, ingest};
+pub use ingest::{
+    IngestSelection, IngestSettings, IngestSummary, Listed, Progress, Window, ingest,
+};
 pub use lake::LakeAddress;
 pub use packs::{load_pack, read_pack};
 pub use query::{query, query_error};

@@ -85,7 +85,7 @@ pub fn classify_key(key: &str) -> KeyKind {
 
 /// The kinds that share the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Log,
     Digest,
     Insight,
@@ -94,7 +94,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "CloudTrail" => Some(Self::Log),
             "CloudTrail-Digest" => Some(Self::Digest),
@@ -231,7 +231,7 @@ fn digits(text: &str, from: usize, to: usize) -> Option<i64> {
     if only_digits { part.parse().ok() } else { None }
 }
 
-fn is_account(text: &str) -> bool {
+pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -65,6 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "failpoint",
             "model",
+            "source",
             "runtime",
             "async-trait",
             "aws-config",

@@ -2,7 +2,8 @@
 
 use indicatif::ProgressBar;
 use trailhouse_service::{
-    FailureKind, IngestReport, IngestSummary, Progress, ServiceError, ingest,
+    FailureKind, IngestReport, IngestSelection, IngestSummary, Progress, ServiceError, Window,
+    ingest,
 };
 
 use super::{
@@ -25,13 +26,27 @@ pub(super) async fn run(
     let bar = terminal.progress_bar(None);
     let observe = |progress: Progress<'_>| show(&bar, progress);
     let settings = ingest_settings(global);
-    let work = Box::pin(ingest(&settings, &arguments.sources, &drain, observe));
+    let selection = selection(arguments);
+    let work = Box::pin(ingest(&settings, &arguments.sources, &selection, &drain, observe));
     let ended = unless_aborted(&drain, work).await;
     bar.finish_and_clear();
     match ended {
         Ok(summary) => Ok(tell(&summary, terminal)),
         Err(error) if error.kind == FailureKind::Interrupted => Ok(interrupted(&drain)),
         Err(error) => Err(error),
+    }
+}
+
+fn selection(arguments: &IngestArgs) -> IngestSelection {
+    let window = match (arguments.last, arguments.from, arguments.to) {
+        (Some(seconds), _, _) => Window::LastSeconds(seconds),
+        (None, None, None) => Window::Always,
+        (None, from, to) => Window::Between { from, to },
+    };
+    IngestSelection {
+        window,
+        accounts: arguments.accounts.iter().cloned().collect(),
+        regions: arguments.regions.iter().cloned().collect(),
     }
 }
 

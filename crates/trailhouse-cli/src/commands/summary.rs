@@ -25,6 +25,7 @@ pub(super) fn render(summary: &IngestSummary) -> String {
     lines.extend(skipped(report));
     lines.extend(quarantined(report));
     lines.extend(failed(report));
+    lines.extend(listed(summary));
     if summary.other_files > 0 {
         lines.push(format!(
             "Passed over  {} files that are no logs by their name",
@@ -34,6 +35,16 @@ pub(super) fn render(summary: &IngestSummary) -> String {
     lines.extend(covers(report));
     lines.push(read(summary));
     lines.join("\n")
+}
+
+/// Tells what listing buckets took, and what was listed in vain.
+fn listed(summary: &IngestSummary) -> Option<String> {
+    let passed = summary.listed.map_or(0, |listed| listed.passed) + summary.passed_files;
+    let requests = summary.listed.map(|listed| plural(listed.requests, "list request"));
+    let passed =
+        (passed > 0).then(|| format!("{} not asked for by their names", plural(passed, "object")));
+    let all: Vec<String> = requests.into_iter().chain(passed).collect();
+    (!all.is_empty()).then(|| format!("Listed       {}", all.join(", ")))
 }
 
 fn stored(summary: &IngestSummary) -> String {

@@ -7,6 +7,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod backfill;
 mod corpora;
 mod demo;
 mod fixtures;
