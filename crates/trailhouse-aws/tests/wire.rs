@@ -19,9 +19,7 @@ use std::{
 use support::{clients, object};
 use trailhouse_aws::{S3Listing, S3Reader, SqsQueue};
 use trailhouse_model::{BucketName, EventTime};
-use trailhouse_runtime::{
-    CircuitKey, MessageBody, NotificationQueue, ObjectReader, PortErrorKind,
-};
+use trailhouse_runtime::{CircuitKey, MessageBody, NotificationQueue, ObjectReader, PortErrorKind};
 use trailhouse_source::KeyFilter;
 
 /// Answers every request with what `answer` makes of its head and body; returns the URL and the number of

@@ -115,7 +115,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
     /// Show what is in the lake and how fresh it is
-    Status,
+    Status(StatusArgs),
     /// Run SQL over the lake
     Query(QueryArgs),
     /// Detections: list, show, check and run them
@@ -241,6 +241,13 @@ pub(crate) struct EntryArgs {
     /// Everything that waits for a retry
     #[arg(long, group = "which", conflicts_with = "ids")]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Count the repeats of a large lake too; that reads two columns of all its events
+    #[arg(long)]
+    pub(crate) repeats: bool,
 }
 
 #[derive(Debug, Args)]

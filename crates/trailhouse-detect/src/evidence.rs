@@ -68,13 +68,24 @@ fn aggregated(row: &Row) -> Result<Evidence, FindingError> {
     event_ids.dedup();
     let events = column(row, "events")?.as_u64();
     let events = events.ok_or_else(|| wrong_type("events", "a count of events"))?;
-    let listed = u64::try_from(event_ids.len()).unwrap_or(u64::MAX);
+    let unlisted = unlisted(events, ids, event_ids.len());
     Ok(Evidence {
         event_ids,
-        unlisted: events.saturating_sub(listed),
+        unlisted,
         first: time_of(row, "first_event_time")?,
         last: time_of(row, "last_event_time")?,
     })
+}
+
+/// Counts the events that the list does not name. In a list as long as the count nothing was cut
+/// off: an id that stands in it twice is one event that was delivered twice.
+fn unlisted(events: u64, ids: &[Value], distinct: usize) -> u64 {
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let others = events.saturating_sub(count(distinct));
+    if count(ids.len()) < events {
+        return others;
+    }
+    others.min(count(ids.iter().filter(|id| id.is_null()).count()))
 }
 
 fn column<'r>(row: &'r Row, name: &str) -> Result<&'r Value, FindingError> {

@@ -5,6 +5,8 @@
 //! | table | holds |
 //! | --- | --- |
 //! | `events` | the stored columns, and the struct `user_identity` made from the flat ones |
+//! | `events_unique` | `events` without the rows that repeat another: same account, id and content |
+//! | `event_id_conflicts` | event ids of one account that stand for different contents |
 //! | `events_before` | what a detection may compare with; empty outside of a scope |
 //! | `objects`, `runs` | as stored |
 //! | `quarantine` | as stored, and `is_open`: whether it still waits for something |
@@ -12,6 +14,7 @@
 //!
 //! The schema `stored` has the same tables without what the views add.
 
+mod content_hash;
 mod dialect;
 pub mod error;
 mod open;
@@ -23,6 +26,7 @@ mod session;
 mod statement;
 mod stream;
 mod tables;
+mod unique;
 mod views;
 
 pub use self::{

@@ -20,7 +20,8 @@ use crate::{
     planner::{Planner, on_planning_stack},
     stream::QueryStream,
     tables::Providers,
-    views::{STORED, view_sql},
+    unique::{EVENTS_UNIQUE, UniqueEvents},
+    views::{EVENT_ID_CONFLICTS, STORED, view_sql},
 };
 
 const CATALOG: &str = "trailhouse";
@@ -87,6 +88,10 @@ impl QuerySession {
         context: SessionContext,
         providers: Providers,
     ) -> Result<Self, DataFusionError> {
+        let mut providers = providers;
+        let unique = providers.get("events").and_then(UniqueEvents::over);
+        let has_unique = unique.is_some();
+        providers.extend(unique.map(|unique| (EVENTS_UNIQUE, unique)));
         let stored = Arc::new(MemorySchemaProvider::new());
         register_schema(&context, Arc::clone(&stored))?;
         for (table, provider) in &providers {
@@ -101,6 +106,12 @@ impl QuerySession {
                 None => provider,
             };
             context.register_table(TableReference::bare(table), shown)?;
+        }
+        if has_unique {
+            let sql = EVENT_ID_CONFLICTS;
+            let plan = context.state().create_logical_plan(sql).await?;
+            let view = Arc::new(ViewTable::new(plan, Some(sql.to_owned())));
+            context.register_table(TableReference::bare("event_id_conflicts"), view)?;
         }
         let vocabulary = Arc::new(vocabulary(&context).await?);
         Ok(Self { planner: Arc::new(Planner { context, vocabulary }) })

@@ -81,10 +81,16 @@ const SESSION_CONTEXT: &[Part] = &[
 /// The most event ids that a merged finding names; each of its rows has the same limit.
 const EVENT_IDS_MAX: u32 = 1000;
 
+/// Ids that one account has for events of different content: all are kept, and somebody should look.
+pub(crate) const EVENT_ID_CONFLICTS: &str = "SELECT recipient_account_id, event_id, \
+    count(*) AS contents, min(event_time) AS first_event_time, max(event_time) AS last_event_time \
+    FROM stored.events_unique WHERE event_id IS NOT NULL \
+    GROUP BY recipient_account_id, event_id HAVING count(*) > 1";
+
 /// Returns the SQL of a table's view, or nothing where the stored table is shown as it is.
 pub(crate) fn view_sql(table: &str, schema: &Schema) -> Option<String> {
     match table {
-        "events" | "events_before" => events_sql(table, schema),
+        "events" | "events_before" | "events_unique" => events_sql(table, schema),
         "findings" => findings_sql(schema),
         "quarantine" => Some(quarantine_sql(schema)),
         _ => None,
@@ -125,7 +131,12 @@ fn findings_sql(schema: &Schema) -> Option<String> {
             ("fingerprint", _) => name.clone(),
             ("first_event_time" | "from_version" | "found_at", _) => format!("min({name})"),
             ("last_event_time" | "to_version", _) => format!("max({name})"),
-            ("events", _) => format!("sum({name})"),
+            // Runs may find the same events: where all ids are listed, they tell how many there are.
+            ("events", _) => format!(
+                "CASE WHEN sum({name}) = sum(cardinality(event_ids)) \
+                 THEN cardinality(array_distinct(flatten(array_agg(event_ids)))) \
+                 ELSE sum({name}) END"
+            ),
             (_, DataType::List(_)) => format!(
                 "array_slice(array_distinct(flatten(array_agg({name}) \
                  FILTER (WHERE {name} IS NOT NULL))), 1, {EVENT_IDS_MAX})"

@@ -21,7 +21,7 @@ pub use ingest::{
 pub use lake::LakeAddress;
 pub use packs::{load_pack, read_pack};
 pub use query::{query, query_error};
-pub use status::{FRESHNESS_SQL, LakeStatus, status};
+pub use status::{FRESHNESS_SQL, LakeStatus, REPEATS_SQL, status};
 pub use telemetry::{LoopbackAddress, LoopbackAddressError, StatusServer};
 pub use trailhouse_aws::AwsOptions;
 pub use trailhouse_ingest::IngestReport;

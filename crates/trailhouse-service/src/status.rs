@@ -16,13 +16,24 @@ FROM events
 GROUP BY recipient_account_id, aws_region
 ORDER BY last_event_time, recipient_account_id, aws_region";
 
+/// How many events there are that have an id, and how many of them another has too: one row.
+///
+/// Reads two narrow columns of all events and holds the ids in memory.
+pub const REPEATS_SQL: &str = "\
+SELECT coalesce(sum(copies), 0) AS events,
+       coalesce(sum(copies - 1), 0) AS repeats
+FROM (SELECT count(*) AS copies
+      FROM events
+      WHERE event_id IS NOT NULL
+      GROUP BY recipient_account_id, event_id)";
+
 /// The tables of a lake in numbers, and a session to ask it more.
 pub struct LakeStatus {
     /// The tables.
     pub tables: Vec<TableStatus>,
     /// What still waits in quarantine.
     pub quarantine_open: u64,
-    /// Answers [`FRESHNESS_SQL`].
+    /// Answers [`FRESHNESS_SQL`] and [`REPEATS_SQL`].
     pub session: QuerySession,
 }
 

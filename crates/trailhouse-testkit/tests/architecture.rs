@@ -120,6 +120,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "model",
             "lake",
             "annotate-snippets",
+            "async-trait",
             "arrow",
             "datafusion",
             "datafusion-functions-json",

@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, ServiceE
         Command::Ingest(arguments) => ingest::run(global, arguments, terminal).await,
         Command::Watch(arguments) => watch::run(global, arguments, terminal).await,
         Command::Quarantine(command) => quarantine::run(global, command, terminal).await,
-        Command::Status => status::run(global, terminal).await,
+        Command::Status(arguments) => status::run(global, arguments, terminal).await,
         Command::Query(arguments) => query::run(global, arguments).await,
         Command::Detect(command) => detect::run(global, command, terminal).await,
     }

@@ -127,6 +127,18 @@ fn status_tells_what_is_there() {
     let status = trailhouse(&["--lake", lake_text, "status"]).expect_code(0);
     assert!(status.stderr.contains("7 rows in 1 file"), "{}", status.stderr);
     assert_eq!(status.rows()[0]["events"], 7);
+    assert!(status.stderr.contains("Repeats: 0 of 7 events"), "{}", status.stderr);
+
+    // The same events in another object.
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(folder.path().join("b.json"), format!("{text}\n")).unwrap();
+    let copy = folder.path().join("b.json");
+    trailhouse(&["--lake", lake_text, "ingest", copy.to_str().unwrap()]).expect_code(0);
+    let status = trailhouse(&["--lake", lake_text, "status", "--repeats"]).expect_code(0);
+    assert!(status.stderr.contains("Repeats: 7 of 14 events"), "{}", status.stderr);
+    assert!(status.stderr.contains("50.0 %"), "{}", status.stderr);
+    let unique = "SELECT count(*) FROM events_unique";
+    assert_eq!(trailhouse(&["--lake", lake_text, "query", unique]).expect_code(0).number(), 7);
 }
 
 #[test]

@@ -64,6 +64,29 @@ fn a_fingerprint_is_the_same_for_ever() {
     assert_eq!(fingerprint, "684e2bc1e96ca09b8602ae6fe67d04cd");
 }
 
+/// Overlapping trails deliver an event in two objects, which are two rows.
+#[test]
+fn an_event_that_was_delivered_twice_is_counted_once() {
+    let detection = detection(KEY_BURST);
+    let check = |ids: Value, events: u32, expected: u64| {
+        let burst = row(json!({
+            "user_identity_arn": "arn:eve",
+            "event_ids": ids,
+            "events": events,
+            "first_event_time": "2026-01-01T01:00:00Z",
+            "last_event_time": "2026-01-01T05:00:00Z",
+        }));
+        let findings = findings_from(&detection, &[burst]).unwrap();
+        assert_eq!(findings[0].events, expected, "{ids} {events}");
+    };
+    check(json!(["a", "a", "b", "b"]), 4, 2);
+    check(json!(["a", "a", "b", "b"]), 2, 2);
+    check(json!(["a", "a", null]), 3, 2);
+    check(json!(["a", null]), 1, 1);
+    // A list that was cut: only the count tells.
+    check(json!(["a", "b"]), 7, 7);
+}
+
 #[test]
 fn rows_of_many_events_are_counted_once_each() {
     let detection = detection(KEY_BURST);

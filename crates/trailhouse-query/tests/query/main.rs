@@ -8,4 +8,5 @@ mod language;
 mod pruning;
 mod scopes;
 mod support;
+mod unique;
 mod views;
