@@ -213,16 +213,21 @@ impl Classify for LakeError {
     }
 }
 
-/// What the Delta kernel says where the store failed: it keeps the store's error as text only.
-const KERNEL_STORE_FAILED: &str = "Error interacting with object store";
+/// What the Delta kernel and DataFusion's Parquet reader say where the store failed: they keep the
+/// store's error as text only.
+const STORE_FAILED: [&str; 2] = ["Error interacting with object store", "Object Store error: "];
 
 /// Returns what the store said, however deep a library buried it; else the given kind.
 fn kind_of_cause(error: &(dyn Error + 'static), otherwise: PortErrorKind) -> PortErrorKind {
     match cause::<object_store::Error>(error) {
         Some(store) => store_kind(store),
-        None if error.to_string().contains(KERNEL_STORE_FAILED) => PortErrorKind::Unavailable,
+        None if is_store_failure(&error.to_string()) => PortErrorKind::Unavailable,
         None => otherwise,
     }
+}
+
+fn is_store_failure(text: &str) -> bool {
+    STORE_FAILED.iter().any(|words| text.contains(words))
 }
 
 pub(crate) fn store_kind(error: &object_store::Error) -> PortErrorKind {
@@ -285,5 +290,15 @@ mod tests {
         check(io(io::ErrorKind::StorageFull), PortErrorKind::Unavailable, Disposition::RetryLater);
         let gone = object_store::Error::NotFound { path: path(), source: "404".into() };
         check(gone, PortErrorKind::NotFound, Disposition::Stop);
+    }
+
+    #[test]
+    fn a_store_that_fails_under_the_parquet_reader_is_no_bug() {
+        let error = |text: &str| LakeError::rows(TableName::Objects, "read ledger")(text);
+        let failed = "Parquet error: Failed to fetch metadata for file x.parquet: \
+                      Object Store error: Generic S3 error: 500";
+        assert_eq!(error(failed).disposition(), Disposition::RetryLater);
+        let damaged = "Parquet error: Failed to fetch metadata for file x.parquet: Corrupt footer";
+        assert_eq!(error(damaged).disposition(), Disposition::Stop);
     }
 }
