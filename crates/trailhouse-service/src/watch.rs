@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use trailhouse_aws::{AwsClients, QueueAddress, S3Reader, SqsQueue};
+use trailhouse_aws::{AwsClients, QueueAddress, QueueFacts, S3Reader, SqsQueue};
 use trailhouse_ingest::IngestLimits;
 use trailhouse_local::{FileReader, FolderOptions, FolderQueue, WhenEmpty};
 use trailhouse_runtime::{Drain, IngestObserver, NotificationQueue, ObjectReader, SystemClock};
@@ -119,15 +119,17 @@ impl Following<'_> {
         let opening = async {
             let clients = AwsClients::load(&self.settings.aws).await;
             let queue = SqsQueue::open(&clients, &queue_address, wait).await?;
+            let facts = queue_facts(&queue).await;
             let station = Station::open(self.settings).await?;
-            Ok((station, queue, S3Reader::new(&clients)))
+            Ok((station, queue, facts, S3Reader::new(&clients)))
         };
-        let Some((station, queue, reader)) = self.unless_drained(Box::pin(opening)).await? else {
-            return Ok(self.nothing());
-        };
+        let opened = self.unless_drained(Box::pin(opening)).await?;
+        let Some((station, queue, facts, reader)) = opened else { return Ok(self.nothing()) };
         let telemetry = Arc::clone(&self.telemetry);
         let _depth = self.is_served.then(|| sample_depth(queue.clone(), telemetry));
-        self.follow(station, queue, reader).await
+        let isolate_receive_count = facts.isolate_receive_count();
+        let limits = IngestLimits { isolate_receive_count, ..limits(self.watch) };
+        self.follow(limits, station, queue, reader).await
     }
 
     async fn follow_folder(&self, folder: &Path) -> Result<IngestSummary, ServiceError> {
@@ -144,16 +146,16 @@ impl Following<'_> {
         let Some((station, queue)) = self.unless_drained(Box::pin(opening)).await? else {
             return Ok(self.nothing());
         };
-        self.follow(station, queue, FileReader::new()).await
+        self.follow(limits(self.watch), station, queue, FileReader::new()).await
     }
 
     async fn follow<Q: NotificationQueue, O: ObjectReader>(
         &self,
+        limits: IngestLimits,
         station: Station,
         queue: Q,
         objects: O,
     ) -> Result<IngestSummary, ServiceError> {
-        let limits = limits(self.watch);
         let report = station.drive(limits, queue, objects, self.drain, self.observer).await?;
         self.telemetry.ended();
         let time_max = self.drain.is_requested().then(|| tidy_time(self.watch.drain_timeout));
@@ -180,6 +182,28 @@ impl Following<'_> {
 /// Returns what of the time for stopping is kept for what follows the last message.
 fn tidy_time(drain_timeout: Duration) -> Duration {
     TIDY_TIME_MAX.min(drain_timeout / 4)
+}
+
+/// Asks the queue how it is set up. Only some care depends on it, so a refusal costs no more.
+async fn queue_facts(queue: &SqsQueue) -> QueueFacts {
+    match queue.facts().await {
+        Ok(Some(facts)) => {
+            if facts.dead_letters.is_none() {
+                tracing::info!(
+                    "queue has no dead letters: what fails comes again until it expires"
+                );
+            }
+            facts
+        }
+        Ok(None) => {
+            tracing::info!("without sqs:GetQueueAttributes no message is worked on alone");
+            QueueFacts::default()
+        }
+        Err(error) => {
+            tracing::warn!(error = %error.chain(), "failed to ask how the queue is set up");
+            QueueFacts::default()
+        }
+    }
 }
 
 fn limits(watch: &WatchSettings) -> IngestLimits {
