@@ -89,6 +89,9 @@ pub struct KeyCase {
     pub kind: String,
     /// The partition of the ledger that its object falls into.
     pub partition: String,
+    /// Whether the S3 stand-in takes it.
+    #[serde(default = "yes")]
+    pub stand_in: bool,
 }
 
 fn yes() -> bool {
