@@ -31,6 +31,12 @@ pub enum DecodeError {
         /// The limit.
         limit: u32,
     },
+    /// The object has too many records that cannot become rows.
+    #[error("object has more than {limit} bad records")]
+    TooManyRejects {
+        /// The limit.
+        limit: u32,
+    },
     /// The values of one column together are too large for one batch.
     #[error("values of one column exceed {limit_bytes} bytes")]
     ColumnTooLarge {
@@ -74,6 +80,7 @@ impl DecodeError {
             | Self::InflatedTooLarge { .. }
             | Self::RatioTooHigh { .. }
             | Self::TooManyRecords { .. }
+            | Self::TooManyRejects { .. }
             | Self::ColumnTooLarge { .. } => QuarantineReason::LimitExceeded,
             Self::Gzip { .. } | Self::TrailingGarbage { .. } | Self::Truncated => {
                 QuarantineReason::Corrupt

@@ -13,6 +13,9 @@ pub struct DecodeLimits {
     pub inflate_ratio_grace_bytes: u64,
     /// Records in one object, rejects included.
     pub records_max: u32,
+    /// Rejects of one object. Each becomes a row of quarantine, so a small object of nothing but
+    /// bad records would cost a million times its size.
+    pub rejects_max: u32,
     /// The size of one record as JSON text; larger ones are rejects. A document up to this size
     /// is parsed in one go, a larger one is split into its records first.
     pub record_bytes_max: u32,
@@ -34,6 +37,7 @@ impl Default for DecodeLimits {
             inflate_ratio_max: 200,
             inflate_ratio_grace_bytes: 16 * MEBIBYTE,
             records_max: 10_000_000,
+            rejects_max: 10_000,
             record_bytes_max: 8 * 1024 * 1024,
             depth_max: 256,
         }

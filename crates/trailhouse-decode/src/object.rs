@@ -125,6 +125,10 @@ impl<'d> ObjectRows<'d> {
         raw: &[u8],
         evidence: Evidence,
     ) -> Result<(), DecodeError> {
+        let limit = self.limits.rejects_max;
+        if usize::try_from(limit).is_ok_and(|limit| self.rejects.len() >= limit) {
+            return Err(DecodeError::TooManyRejects { limit });
+        }
         let record_index = self.next_index()?;
         let room = RejectedRecord::PREFIXES_BYTES_MAX.saturating_sub(self.prefixes_bytes);
         let length = raw.len().min(RejectedRecord::PREFIX_BYTES_MAX);

@@ -18,6 +18,7 @@ const LIMITS: DecodeLimits = DecodeLimits {
     inflate_ratio_max: 50,
     inflate_ratio_grace_bytes: 16 * 1024,
     records_max: 300,
+    rejects_max: 100,
     record_bytes_max: RECORD_BYTES_MAX,
     depth_max: 64,
 };
@@ -78,6 +79,7 @@ fn check_answer(bytes: &[u8], answer: &Result<DecodedObject, DecodeError>) {
     assert_eq!(stats.compressed_bytes, u64::try_from(bytes.len()).unwrap());
     assert!(stats.inflated_bytes <= LIMITS.inflated_bytes_max);
     assert!(stats.records_seen <= LIMITS.records_max);
+    assert!(object.rejects.len() <= usize::try_from(LIMITS.rejects_max).unwrap());
     assert!(stats.first_event_time <= stats.last_event_time);
     let records = object.events.num_rows() + object.rejects.len();
     match object.kind {

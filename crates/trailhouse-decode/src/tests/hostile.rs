@@ -98,6 +98,14 @@ fn records_are_limited_in_number() {
 }
 
 #[test]
+fn rejects_are_limited_in_number() {
+    let limits = DecodeLimits { rejects_max: 2, ..DecodeLimits::default() };
+    assert_eq!(decode_within(limits, &records(&[GOOD, "1", "2"])).unwrap().rejects.len(), 2);
+    let reason = QuarantineReason::LimitExceeded;
+    refuse_within(limits, &records(&[GOOD, "1", "2", "3"]), reason, "more than 2 bad records");
+}
+
+#[test]
 fn records_are_limited_in_size() {
     let limits = DecodeLimits { record_bytes_max: 40, ..DecodeLimits::default() };
     let of_size = |size: usize| format!("{{\"eventID\":\"{}\"}}", "x".repeat(size - 14));
