@@ -14,6 +14,9 @@ use self::{answers::World, choices::Choices};
 const OPS_MAX: usize = 1_500;
 /// What the machine may need to come to an end once the faults have stopped.
 const STEPS_MAX: usize = 20_000;
+/// What every answer takes then. In no time at all, a queue that answers empty could be asked for
+/// ever while a batch waits for more.
+const ANSWER_TIME: Duration = Duration::from_millis(10);
 
 /// Reads the bytes as a list of things that happen to a machine: answers good and bad in any
 /// order, time passing, a drain. Checks the invariants after each of them, that no message is
@@ -114,6 +117,7 @@ impl<'b> Run<'b> {
                 self.machine.report()
             );
             self.answer();
+            self.pass(ANSWER_TIME);
         }
         panic!("the machine does not come to an end: {:?}", self.machine.report());
     }
