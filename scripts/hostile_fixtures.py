@@ -368,7 +368,7 @@ def sized(name, size):
 
 
 def bomb_by_size():
-    """More than two gibibytes, at a ratio that nobody finds suspicious."""
+    """More than a decoder may hold, at a ratio that nobody finds suspicious."""
     state, noise = 1, bytearray()
     for _ in range(MEBIBYTE // 64):
         state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
@@ -376,7 +376,7 @@ def bomb_by_size():
     chunk = bytes(noise)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     piece = packer.compress(chunk) + packer.flush(zlib.Z_FULL_FLUSH)
-    count, checksum = 2_100, 0
+    count, checksum = 300, 0
     for _ in range(count):
         checksum = zlib.crc32(chunk, checksum)
     end = b"\x03\x00" + struct.pack("<II", checksum, count * len(chunk) & 0xFFFFFFFF)

@@ -57,6 +57,9 @@ pub(crate) struct Global {
     /// Memory that queries may use, such as 512MiB or 2GiB
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) memory: Option<u64>,
+    /// Largest object after inflation, such as 1GiB; what is larger goes to quarantine
+    #[arg(long, global = true, default_value = "256MiB", value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) inflated_limit: u64,
     /// Worker threads; the default is one a core
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,

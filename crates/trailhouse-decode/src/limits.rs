@@ -33,7 +33,7 @@ impl Default for DecodeLimits {
     fn default() -> Self {
         Self {
             compressed_bytes_max: 128 * MEBIBYTE,
-            inflated_bytes_max: 2_048 * MEBIBYTE,
+            inflated_bytes_max: 256 * MEBIBYTE,
             inflate_ratio_max: 200,
             inflate_ratio_grace_bytes: 16 * MEBIBYTE,
             records_max: 10_000_000,

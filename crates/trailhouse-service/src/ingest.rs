@@ -41,6 +41,8 @@ pub struct IngestSettings {
     pub aws: AwsOptions,
     /// What a commit on a local disk survives.
     pub durability: Durability,
+    /// What one object may cost.
+    pub decode: DecodeLimits,
 }
 
 impl IngestSettings {
@@ -226,10 +228,9 @@ impl Station {
         let started = Instant::now();
         let lake = settings.lake_address().create_or_open().await?;
         let writer = Arc::new(RepeatCounter::new(lake.event_writer().await?));
-        let limits = DecodeLimits::default();
         let pool = match settings.threads {
-            Some(threads) => DecodePool::new(threads, limits),
-            None => DecodePool::for_this_machine(limits),
+            Some(threads) => DecodePool::new(threads, settings.decode),
+            None => DecodePool::for_this_machine(settings.decode),
         };
         let pool = pool.map_err(|error| ServiceError::new(FailureKind::Bug, error.to_string()))?;
         let bytes_before = event_bytes(&lake).await?;

@@ -24,6 +24,7 @@ pub use query::{query, query_error};
 pub use status::{FRESHNESS_SQL, LakeStatus, REPEATS_SQL, status};
 pub use telemetry::{LoopbackAddress, LoopbackAddressError, StatusServer};
 pub use trailhouse_aws::AwsOptions;
+pub use trailhouse_decode::DecodeLimits;
 pub use trailhouse_ingest::IngestReport;
 pub use trailhouse_lake::Durability;
 pub use trailhouse_runtime::{Drain, StopSignal, error_chain, install_signal_drain};

@@ -47,8 +47,6 @@ pub struct ObjectCase {
     /// The exit code of the program.
     #[serde(default)]
     pub exit: i32,
-    /// What the program may take, where it is more than for others.
-    pub memory_mib: Option<u64>,
 }
 
 impl ObjectCase {

@@ -14,8 +14,8 @@ use std::num::NonZeroUsize;
 
 use trailhouse_query::SessionOptions;
 use trailhouse_service::{
-    AwsOptions, Drain, FailureKind, IngestSettings, LakeAddress, ServiceError, StopSignal,
-    install_signal_drain,
+    AwsOptions, DecodeLimits, Drain, FailureKind, IngestSettings, LakeAddress, ServiceError,
+    StopSignal, install_signal_drain,
 };
 
 use crate::{
@@ -56,7 +56,9 @@ fn lake_address(global: &Global) -> LakeAddress {
 fn ingest_settings(global: &Global) -> IngestSettings {
     let LakeAddress { uri: lake, aws, durability } = lake_address(global);
     let threads = global.threads.and_then(|threads| NonZeroUsize::new(usize::from(threads)));
-    IngestSettings { lake, threads, aws, durability }
+    let decode =
+        DecodeLimits { inflated_bytes_max: global.inflated_limit, ..DecodeLimits::default() };
+    IngestSettings { lake, threads, aws, durability, decode }
 }
 
 fn session_options(global: &Global) -> SessionOptions {

@@ -82,7 +82,7 @@ impl Bench {
         let memory_mib = memory_mib.saturating_sub(self.least_memory_mib);
         let is_good = run.code == case.exit
             && !run.stderr.contains("panicked")
-            && memory_mib <= case.memory_mib.unwrap_or(MEMORY_MIB_MAX);
+            && memory_mib <= MEMORY_MIB_MAX;
         (!is_good)
             .then(|| format!("{}: code {}, {memory_mib} MiB\n{}", case.name, run.code, run.stderr))
     }

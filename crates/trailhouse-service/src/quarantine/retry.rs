@@ -76,6 +76,7 @@ pub async fn retry(
         s3: S3Reader::new(&clients),
         files: FileReader::new(),
         clock: SystemClock,
+        limits: settings.decode,
         lake: lake.clone(),
     };
     let mut retried = Vec::new();
@@ -126,6 +127,7 @@ struct Bench {
     s3: S3Reader,
     files: FileReader,
     clock: SystemClock,
+    limits: DecodeLimits,
 }
 
 impl Bench {
@@ -213,8 +215,9 @@ impl Bench {
         }
         let context = decode_context(&object, self.clock.now());
         let prefix = bytes.get(..RAW_BYTES_MAX).unwrap_or(&bytes).to_vec();
+        let limits = self.limits;
         let decoded = run_blocking(move || {
-            let decoded = Decoder::new(DecodeLimits::default()).decode(&context, &bytes);
+            let decoded = Decoder::new(limits).decode(&context, &bytes);
             decoded.map(|decoded| committed_object(object, decoded, &context))
         })
         .await
