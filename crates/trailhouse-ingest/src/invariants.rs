@@ -3,6 +3,7 @@
 mod promise;
 
 use crate::{
+    circuit::CircuitStep,
     machine::{IngestMachine, Lane},
     message::MessageStage,
     object::ObjectStage,
@@ -139,7 +140,9 @@ fn check_circuits(machine: &IngestMachine) -> Result<(), Violation> {
     for ticket in machine.objects.at(ObjectStage::Held) {
         let work = machine.objects.get(ticket);
         let holder = work.and_then(|work| machine.circuits.holding(&work.object.bucket));
-        require(holder.is_some(), "what is held waits for an open circuit")?;
+        let circuit = holder.and_then(|(id, _)| machine.circuits.get(id));
+        let is_awaited = circuit.is_some_and(|circuit| circuit.step != CircuitStep::GivenUp);
+        require(is_awaited, "what is held waits for an open circuit that is tried again")?;
     }
     Ok(())
 }

@@ -231,8 +231,9 @@ impl IngestMachine {
         if self.is_halted || self.is_overdue {
             return;
         }
-        self.start_look_up();
+        // First, because objects that are given up make room for others to be looked up.
         self.start_fetches();
+        self.start_look_up();
         self.start_commit(now);
         self.start_quarantine();
         self.start_acknowledges();

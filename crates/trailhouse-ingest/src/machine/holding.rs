@@ -32,9 +32,14 @@ impl IngestMachine {
                 self.wait_to_probe(now, id);
             }
             Refusal::Held(id) => {
-                self.keep_detail(id, detail);
+                self.keep_detail(id, detail.clone());
+                let is_probe = self.circuits.probed_by(ticket) == Some(id);
                 self.objects.advance(ticket, ObjectStage::Held);
-                if self.circuits.probed_by(ticket) == Some(id) {
+                let step = self.circuits.get(id).map(|circuit| circuit.step);
+                if step == Some(CircuitStep::GivenUp) {
+                    // It was asked for before the circuit opened; nobody waits for that any more.
+                    self.give_up(ticket, detail);
+                } else if is_probe {
                     self.probe_failed(now, id);
                 }
             }

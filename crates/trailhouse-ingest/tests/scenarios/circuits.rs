@@ -122,6 +122,23 @@ fn one_pass_gives_up_and_says_why() {
 }
 
 #[test]
+fn a_download_that_is_refused_after_its_circuit_was_given_up_is_given_up_too() {
+    let limits = IngestLimits { circuit_probes_max: 1, ..IngestLimits::once() };
+    let mut bench = Bench::new(limits);
+    let tickets: Vec<Ticket> =
+        ["a", "b", "c", "d"].into_iter().map(|key| deliver(&mut bench, "shut", key)).collect();
+    for ticket in &tickets[..3] {
+        bench.fetch_fails(*ticket, denied());
+    }
+    bench.fetches();
+    let probe = next_probe(&mut bench);
+    bench.fetch_fails(probe, denied());
+    assert_eq!(bench.machine.circuits()[0].state, CircuitState::GivenUp);
+    bench.fetch_fails(tickets[3], denied());
+    assert_eq!(bench.machine.report().failed_objects_count, 4);
+}
+
+#[test]
 fn a_key_is_closed_in_every_bucket_where_it_is_seen() {
     let key = || FetchFailureKind::Denied(CircuitKey::KmsKey("arn:aws:kms:r:a:key/k".to_owned()));
     let mut bench = Bench::new(IngestLimits::default());
