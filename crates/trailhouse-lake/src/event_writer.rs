@@ -22,7 +22,7 @@ use crate::{
     error::LakeError,
     event_files::write_event_files,
     lake::Lake,
-    log::{Claim, TableLog},
+    log::{CONFLICTS_MAX, Claim, TableLog},
     object_line::ObjectLine,
     tables::TableName,
     writer_state::WriterState,
@@ -30,8 +30,6 @@ use crate::{
 
 /// The application whose `txn` every commit of events carries.
 pub(crate) const INGEST_APP: &str = "trailhouse/ingest";
-/// How often another writer may come first before this one gives up.
-const CONFLICTS_MAX: u32 = 50;
 
 /// Writes events into a lake. One per process is enough: its commits follow one another anyway.
 pub struct EventWriter {

@@ -16,14 +16,11 @@ use crate::{
     entry::{LogEntry, NewEntry, Payload},
     error::LakeError,
     event_files::off_thread,
-    log::{Claim, TableLog},
+    log::{CONFLICTS_MAX, Claim, TableLog},
     run_record::RunRecord,
     scan::{self, Columns},
     schema_check::{check_entry, check_snapshot},
 };
-
-/// How often another writer may come first before this one gives up.
-const CONFLICTS_MAX: u32 = 50;
 
 /// A table whose rows have an identity, with the identities that it holds.
 pub(crate) struct KeyedTable {

@@ -22,6 +22,8 @@ use crate::{
     tables::TableName,
 };
 
+/// How often another writer may come first before one gives up.
+pub(crate) const CONFLICTS_MAX: u32 = 50;
 /// How often one version is asked for before its fate is called unknown.
 const CLAIM_ATTEMPTS_MAX: u32 = 5;
 

@@ -13,12 +13,10 @@ use crate::{
     entry::{LogEntry, NewEntry, Payload},
     error::LakeError,
     event_files::off_thread,
-    log::{Claim, TableLog},
+    log::{CONFLICTS_MAX, Claim, TableLog},
     schema_check::{check_entry, check_snapshot},
 };
 
-/// How often another writer may come first before this one gives up.
-const CONFLICTS_MAX: u32 = 50;
 /// Entries that are looked through for the covered version before the whole state is.
 const ENTRIES_BACK_MAX: u32 = 16;
 

@@ -29,20 +29,17 @@ pub const RAW_BYTES_MAX: usize = 256 * 1024;
 
 const TABLE: TableName = TableName::Quarantine;
 
-/// What lists show of a row: all but its raw bytes.
-const LISTED: [&str; 11] = [
-    "quarantine_id",
-    "quarantined_at",
-    "reason",
-    "detail",
-    "bucket",
-    "key",
-    "object_id",
-    "record_index",
-    "stage",
-    "attempts",
-    "last_tried_at",
-];
+/// The column of the bytes that were refused.
+const RAW: &str = "raw";
+
+/// Which columns of a row are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// All but the bytes that were refused.
+    Facts,
+    /// All.
+    Everything,
+}
 
 /// A row is open until the objects hold what it is about: the row's own identity, under which a
 /// retry is listed, or the object where all of it is in quarantine.
@@ -110,7 +107,7 @@ impl Lake {
 
     /// Returns all rows, oldest first, without their raw bytes.
     pub async fn list_quarantine(&self) -> Result<Vec<StoredQuarantine>, LakeError> {
-        self.read_quarantine(None, &LISTED).await
+        self.read_quarantine(None, Shown::Facts).await
     }
 
     /// Returns the rows that still wait to be retried, oldest first, without their raw bytes.
@@ -123,8 +120,7 @@ impl Lake {
     /// Returns the rows whose identity begins with the text, with their raw bytes.
     pub async fn find_quarantine(&self, prefix: &str) -> Result<Vec<StoredQuarantine>, LakeError> {
         let wanted = starts_with(col("quarantine_id"), lit(prefix.to_ascii_lowercase()));
-        let columns: Vec<&str> = LISTED.into_iter().chain(["raw"]).collect();
-        self.read_quarantine(Some(wanted), &columns).await
+        self.read_quarantine(Some(wanted), Shown::Everything).await
     }
 
     /// Notes that rows were tried again at a time and why they still cannot be used.
@@ -164,12 +160,12 @@ impl Lake {
         let rows = scan::rows(log, log.latest().await?).await?;
         let rows = rows
             .filter(col("quarantine_id").in_list(wanted, false))
-            .and_then(|rows| rows.select_columns(&["quarantine_id", "raw"]))
+            .and_then(|rows| rows.select_columns(&["quarantine_id", RAW]))
             .map_err(failed)?;
         let mut found = BTreeMap::new();
         for batch in &rows.collect().await.map_err(failed)? {
             let columns = Columns { table: TABLE, batch };
-            let (ids, raws) = (columns.texts("quarantine_id")?, columns.bytes("raw")?);
+            let (ids, raws) = (columns.texts("quarantine_id")?, columns.bytes(RAW)?);
             let pairs = ids.iter().zip(raws.iter());
             found.extend(pairs.filter_map(|(id, raw)| {
                 Some((ObjectId::parse_hex(id?)?, raw.unwrap_or_default().to_vec()))
@@ -181,7 +177,7 @@ impl Lake {
     async fn read_quarantine(
         &self,
         wanted: Option<Expr>,
-        columns: &[&str],
+        shown: Shown,
     ) -> Result<Vec<StoredQuarantine>, LakeError> {
         let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
         let session = SessionContext::new();
@@ -194,8 +190,12 @@ impl Lake {
             rows = rows.filter(wanted).map_err(failed)?;
         }
         let order = ["quarantined_at", "quarantine_id"].map(|name| col(name).sort(true, true));
+        let schema = TABLE.schema();
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let columns: Vec<&str> =
+            names.filter(|name| shown == Shown::Everything || *name != RAW).collect();
         let rows = rows
-            .select_columns(columns)
+            .select_columns(&columns)
             .and_then(|rows| rows.sort(order.to_vec()))
             .map_err(failed)?;
         let mut stored = stored_rows(&rows.collect().await.map_err(failed)?)?;

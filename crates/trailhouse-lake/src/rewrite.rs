@@ -24,13 +24,10 @@ use crate::{
     error::LakeError,
     event_files::off_thread,
     keyed::KeyedTable,
-    log::Claim,
+    log::{CONFLICTS_MAX, Claim},
     scan::Columns,
     schema_check::check_snapshot,
 };
-
-/// How often another writer may come first before this one gives up.
-const CONFLICTS_MAX: u32 = 50;
 
 /// What is to become of rows.
 #[derive(Clone, Copy)]

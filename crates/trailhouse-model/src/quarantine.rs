@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     ids::{BucketName, ObjectKey},
-    object::ObjectId,
+    object::{ObjectId, ObjectRef},
     time::EventTime,
 };
 
@@ -133,6 +133,19 @@ pub struct QuarantineEntry {
 }
 
 impl QuarantineEntry {
+    /// Makes the row of an object of which nothing can be used.
+    pub fn of_object(
+        object: ObjectRef,
+        reason: QuarantineReason,
+        detail: String,
+        raw: Vec<u8>,
+        quarantined_at: EventTime,
+    ) -> Self {
+        let object_id = Some(object.id());
+        let ObjectRef { bucket, key, .. } = object;
+        Self { reason, detail, bucket, key, object_id, record_index: None, raw, quarantined_at }
+    }
+
     /// Returns where it was refused. An object of which no byte is there was not read.
     pub fn stage(&self) -> QuarantineStage {
         match (self.object_id, self.record_index) {

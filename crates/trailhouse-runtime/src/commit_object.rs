@@ -8,6 +8,9 @@ use trailhouse_source::classify_key;
 
 use crate::ports::CommitObject;
 
+/// The most bytes of a refused object that are kept.
+const REFUSED_PREFIX_BYTES_MAX: usize = 4 * 1024;
+
 /// Returns what the decoder must know about the object.
 pub fn decode_context(object: &ObjectRef, decoded_at: EventTime) -> DecodeContext {
     let kind = classify_key(object.key.as_str());
@@ -41,6 +44,11 @@ pub fn committed_object(
         outcome,
     };
     CommitObject { committed, events, rejects }
+}
+
+/// Returns what of a refused object is kept for quarantine.
+pub fn refused_prefix(bytes: &[u8]) -> Vec<u8> {
+    bytes.get(..REFUSED_PREFIX_BYTES_MAX).unwrap_or(bytes).to_vec()
 }
 
 fn reject_entry(

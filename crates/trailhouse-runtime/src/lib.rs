@@ -11,7 +11,7 @@ pub mod observer;
 pub mod ports;
 
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use commit_object::{committed_object, decode_context};
+pub use commit_object::{committed_object, decode_context, refused_prefix};
 pub use decode_pool::{DecodePool, PoolDecodeError};
 pub use drain::{Drain, StopSignal, install_signal_drain};
 pub use ingest_driver::{DriveError, IngestPorts, drive_ingest};

@@ -206,8 +206,9 @@ fn what_to_do(row: &StoredQuarantine) -> &'static str {
             "put it in its place as gzip or plain JSON, then retry"
         }
         QuarantineReason::LimitExceeded => {
-            "look at the object before you trust it: CloudTrail writes none of this size; split \
-             it, then ingest the parts"
+            "look at the object before you trust it: CloudTrail writes none of this size; retry \
+             with a larger --inflated-limit where that is what it exceeds, else split it and \
+             ingest the parts"
         }
         QuarantineReason::NotCloudTrail => {
             "if it is no log, drop it, and narrow the prefix or the notification to AWSLogs/"

@@ -185,16 +185,10 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
         let mut entries = Vec::with_capacity(subjects.len());
         for subject in subjects {
             entries.push(match subject {
-                QuarantineSubject::Object { ticket, object, reason, detail } => QuarantineEntry {
-                    reason,
-                    detail,
-                    object_id: Some(object.id()),
-                    bucket: object.bucket,
-                    key: object.key,
-                    record_index: None,
-                    raw: self.payloads.refused(ticket),
-                    quarantined_at,
-                },
+                QuarantineSubject::Object { ticket, object, reason, detail } => {
+                    let raw = self.payloads.refused(ticket);
+                    QuarantineEntry::of_object(object, reason, detail, raw, quarantined_at)
+                }
                 QuarantineSubject::Message { message: _, id, body, detail } => QuarantineEntry {
                     reason: QuarantineReason::UnknownMessage,
                     detail,

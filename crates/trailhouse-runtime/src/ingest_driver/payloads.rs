@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use trailhouse_ingest::Ticket;
 
-use crate::ports::CommitObject;
-
-/// What of a refused object is kept for quarantine.
-const PREFIX_BYTES_MAX: usize = 4 * 1024;
+use crate::{commit_object::refused_prefix, ports::CommitObject};
 
 /// What is held for one object.
 enum Payload {
@@ -41,8 +38,7 @@ impl Payloads {
     }
 
     pub(super) fn put_refused(&mut self, ticket: Ticket, bytes: &[u8]) {
-        let prefix = bytes.get(..PREFIX_BYTES_MAX).unwrap_or(bytes).to_vec();
-        self.put(ticket, Payload::Refused(prefix));
+        self.put(ticket, Payload::Refused(refused_prefix(bytes)));
     }
 
     pub(super) fn put_decoded(&mut self, ticket: Ticket, object: CommitObject) {

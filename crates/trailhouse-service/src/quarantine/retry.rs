@@ -18,7 +18,7 @@ use trailhouse_model::{
 };
 use trailhouse_runtime::{
     Clock, CommitObject, CommitRequest, LakeWriter, ObjectReader, PortError, PortErrorKind,
-    SystemClock, committed_object, decode_context, error_chain,
+    SystemClock, committed_object, decode_context, error_chain, refused_prefix,
 };
 use trailhouse_source::{Notification, parse_notification};
 use uuid::Uuid;
@@ -31,8 +31,6 @@ use crate::{
 
 /// How often a retry is committed again when others commit at the same time.
 const COMMIT_ATTEMPTS_MAX: u32 = 5;
-/// First bytes of an object that is refused again.
-const RAW_BYTES_MAX: usize = 4 * 1024;
 
 /// What became of one entry that was tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +178,8 @@ impl Bench {
             match self.build_either(&object).await {
                 Ok(built) => objects.push(built),
                 Err(FailedAttempt { detail, refusal: Some(refusal) }) => {
-                    refused.push(entry_of(object, detail, refusal, self.clock.now()));
+                    let (Refusal { reason, raw }, now) = (refusal, self.clock.now());
+                    refused.push(QuarantineEntry::of_object(object, reason, detail, raw, now));
                 }
                 Err(attempt @ FailedAttempt { refusal: None, .. }) => {
                     return Err(Trouble::StillBad(attempt));
@@ -214,7 +213,7 @@ impl Bench {
             object.content = Some(ContentHash::of(&bytes));
         }
         let context = decode_context(&object, self.clock.now());
-        let prefix = bytes.get(..RAW_BYTES_MAX).unwrap_or(&bytes).to_vec();
+        let prefix = refused_prefix(&bytes);
         let limits = self.limits;
         let decoded = run_blocking(move || {
             let decoded = Decoder::new(limits).decode(&context, &bytes);
@@ -296,24 +295,6 @@ fn stored(request: &CommitRequest, refused: usize) -> RetryOutcome {
 
 fn object_of(stored: &StoredQuarantine) -> ObjectRef {
     ObjectRef::new(stored.entry.bucket.clone(), stored.entry.key.clone())
-}
-
-fn entry_of(
-    object: ObjectRef,
-    detail: String,
-    refusal: Refusal,
-    quarantined_at: EventTime,
-) -> QuarantineEntry {
-    QuarantineEntry {
-        reason: refusal.reason,
-        detail,
-        object_id: Some(object.id()),
-        bucket: object.bucket,
-        key: object.key,
-        record_index: None,
-        raw: refusal.raw,
-        quarantined_at,
-    }
 }
 
 /// Tells what is wrong with the object from what keeps us from it.
