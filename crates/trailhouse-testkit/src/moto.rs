@@ -12,6 +12,20 @@ use crate::server::{ServerProcess, free_addresses, request, start_again};
 /// Names the Python that has `moto[server]`; tests that need moto are skipped without it.
 pub const PYTHON_VARIABLE: &str = "TRAILHOUSE_TEST_PYTHON";
 
+/// What moto runs as. Its queues delete a message by copying the list of all others, in many threads
+/// and without their lock, so that deletions at the same time undo each other.
+const SERVE: &str = "\
+import sys
+from moto.server import main
+from moto.sqs.models import Queue
+delete = Queue.delete_message
+def delete_alone(queue, handle):
+    with queue._messages_lock:
+        return delete(queue, handle)
+Queue.delete_message = delete_alone
+main(sys.argv[1:])
+";
+
 /// A running moto server; dropping it ends the process.
 #[derive(Debug)]
 pub struct MotoServer {
@@ -47,7 +61,7 @@ impl MotoServer {
         let [address] = free_addresses()?;
         let mut command = Command::new(python);
         command
-            .args(["-m", "moto.server", "-H"])
+            .args(["-c", SERVE, "-H"])
             .arg(address.ip().to_string())
             .arg("-p")
             .arg(address.port().to_string());
