@@ -29,6 +29,9 @@ pub(crate) struct Payload {
     pub(crate) runs: Vec<RunRecord>,
 }
 
+/// Operations whose files hold rows that were there before.
+const REWRITES: [&str; 2] = ["DELETE", "UPDATE"];
+
 /// One version of a table as its log entry tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LogEntry {
@@ -41,7 +44,8 @@ pub(crate) struct LogEntry {
     pub(crate) metadata: Option<Value>,
     pub(crate) protocol: Option<Value>,
     adds: Vec<Value>,
-    has_removes: bool,
+    /// Paths as they stand in the log.
+    removes: Vec<String>,
 }
 
 impl LogEntry {
@@ -76,14 +80,14 @@ impl LogEntry {
             metadata: None,
             protocol: None,
             adds: Vec::new(),
-            has_removes: false,
+            removes: Vec::new(),
         }
     }
 
     fn apply(&mut self, action: &str, mut body: Value) -> Result<(), serde_json::Error> {
         match action {
             "add" => self.adds.push(body),
-            "remove" => self.has_removes = true,
+            "remove" => self.removes.push(body["path"].as_str().unwrap_or_default().to_owned()),
             "metaData" => self.metadata = Some(body),
             "protocol" => self.protocol = Some(body),
             "txn" => {
@@ -125,14 +129,23 @@ impl LogEntry {
         }
     }
 
-    /// Returns the files that this version brought new rows with; a compaction brings none.
+    /// Returns the files that this version brought new rows with. A compaction brings none, nor does
+    /// what takes rows out or changes them: it writes what is left of a file anew.
     pub(crate) fn new_files(&self) -> Result<Vec<Add>, serde_json::Error> {
+        if self.operation.as_deref().is_some_and(|done| REWRITES.contains(&done)) {
+            return Ok(Vec::new());
+        }
         let changing = self.adds.iter().filter(|add| add["dataChange"].as_bool() != Some(false));
         changing.map(Add::deserialize).collect()
     }
 
+    /// Returns the files that this version took out of the table, by their paths in the log.
+    pub(crate) fn removed_files(&self) -> &[String] {
+        &self.removes
+    }
+
     pub(crate) fn changes_files(&self) -> bool {
-        !self.adds.is_empty() || self.has_removes
+        !self.adds.is_empty() || !self.removes.is_empty()
     }
 
     pub(crate) fn committed_at(&self) -> Option<EventTime> {

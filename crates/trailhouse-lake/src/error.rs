@@ -1,6 +1,6 @@
 //! What can go wrong with a lake, and what to do about it.
 
-use std::{error::Error, io};
+use std::{collections::BTreeSet, error::Error, io};
 
 use deltalake_core::DeltaTableError;
 use trailhouse_model::{Classify, Disposition, TableVersion};
@@ -95,6 +95,12 @@ pub enum LakeError {
         /// The table.
         table: TableName,
     },
+    /// Others have run the same detections over rows that these runs have judged.
+    #[error("somebody else has run these detections: {}", list(detections))]
+    Overtaken {
+        /// The detections.
+        detections: BTreeSet<String>,
+    },
     /// A commit was sent and it cannot be known whether it landed.
     #[error("it is not known whether a commit to table {table} landed")]
     Unknown {
@@ -169,7 +175,9 @@ impl LakeError {
             | Self::SchemaMismatch { .. }
             | Self::DemandingColumn { .. } => PortErrorKind::Misconfigured,
             Self::Damaged { .. } => PortErrorKind::Corrupt,
-            Self::Contended { .. } | Self::Unknown { .. } => PortErrorKind::Unavailable,
+            Self::Contended { .. } | Self::Overtaken { .. } | Self::Unknown { .. } => {
+                PortErrorKind::Unavailable
+            }
             Self::Probe { source, .. } | Self::Store { source, .. } => store_kind(source),
             Self::Delta { source, .. } => {
                 kind_of_cause(source.as_ref(), PortErrorKind::Misconfigured)
@@ -263,6 +271,11 @@ fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
         next = error.source();
     }
     None
+}
+
+fn list(detections: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = detections.iter().map(String::as_str).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]

@@ -1,16 +1,7 @@
 //! The findings table.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use arrow_array::{
-    Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    builder::{ListBuilder, StringBuilder},
-    cast::AsArray,
-};
-use arrow_schema::{DataType, Field};
 use deltalake_core::datafusion::{
     common::DataFusionError,
     prelude::{col, lit},
@@ -19,15 +10,45 @@ use trailhouse_model::{EventTime, ObjectId, Severity, TableVersion};
 
 use crate::{
     error::LakeError,
+    finding_rows::{finding_rows, read_rows},
     keyed::KeyedRows,
     lake::Lake,
-    object_line::saturated,
     run_record::RunRecord,
-    scan::{self, Columns},
+    scan,
     tables::TableName,
 };
 
 const TABLE: TableName = TableName::Findings;
+
+/// How a finding is alerted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AlertKind {
+    /// It is new.
+    New,
+    /// It was alerted, and has grown.
+    Growth,
+    /// It is one of too many, which are alerted together.
+    RolledUp,
+}
+
+impl AlertKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::New, Self::Growth, Self::RolledUp];
+
+    /// Returns the word that stands for the kind in the findings table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Growth => "growth",
+            Self::RolledUp => "rolled_up",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
 
 /// One row of the findings table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +85,10 @@ pub struct FindingRow {
     pub row: String,
     /// The exception that applied, if one did.
     pub suppressed_by: Option<String>,
+    /// How it is alerted; absent where it is not.
+    pub alert: Option<AlertKind>,
+    /// Words that exceptions gave it.
+    pub tags: Vec<String>,
     /// The run that found it.
     pub run_id: String,
     /// The version after which the run's range begins; `None` from the beginning.
@@ -90,110 +115,111 @@ impl FindingRow {
     }
 }
 
+/// What became of the findings of some runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// They are stored in this version of the findings table.
+    Stored(TableVersion),
+    /// There was nothing to write.
+    Nothing,
+    /// Somebody else has run these detections in the meantime; nothing was stored.
+    Overtaken(BTreeSet<String>),
+}
+
 impl Lake {
     /// Appends the findings of these runs and the runs themselves in one commit. A finding that is
-    /// stored with the same evidence is not stored twice. `None` where there was nothing to write.
+    /// stored with the same evidence is not stored twice.
+    ///
+    /// `since` is the version of the findings table from which it was decided what the runs judge.
+    /// Where a run since then has covered more of one of their detections, nothing is stored: the
+    /// same rows would be judged twice.
     pub async fn append_findings(
         &self,
+        since: TableVersion,
         runs: Vec<RunRecord>,
         findings: &[FindingRow],
-    ) -> Result<Option<TableVersion>, LakeError> {
+    ) -> Result<Appended, LakeError> {
         self.check_for_writing().await?;
         let ids: Vec<ObjectId> = findings.iter().map(FindingRow::id).collect();
         let rows = finding_rows(&ids, findings)?;
-        let version = self.findings().append(KeyedRows { ids, rows, runs }).await?;
-        if version.is_some()
-            && let Err(error) = self.list_runs().await
-        {
-            tracing::warn!(%error, "runs table lags behind");
+        let outcome =
+            self.findings().append(KeyedRows { ids, rows, runs, since: Some(since) }).await;
+        match outcome {
+            Ok(Some(version)) => {
+                if let Err(error) = self.list_runs().await {
+                    tracing::warn!(%error, "runs table lags behind");
+                }
+                Ok(Appended::Stored(version))
+            }
+            Ok(None) => Ok(Appended::Nothing),
+            Err(LakeError::Overtaken { detections }) => Ok(Appended::Overtaken(detections)),
+            Err(error) => Err(error),
         }
-        Ok(version)
     }
 
-    /// Returns the events that stand as evidence for each of these fingerprints.
-    pub async fn recorded_evidence(
+    /// Returns the stored rows of these fingerprints, in the order in which they were found.
+    pub async fn findings_of(
         &self,
-        fingerprints: &[String],
-    ) -> Result<BTreeMap<String, BTreeSet<String>>, LakeError> {
-        let mut evidence: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        fingerprints: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Vec<FindingRow>>, LakeError> {
+        let mut stored: BTreeMap<String, Vec<FindingRow>> = BTreeMap::new();
         if fingerprints.is_empty() {
-            return Ok(evidence);
+            return Ok(stored);
         }
-        let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
         let log = self.log(TABLE);
         let wanted = fingerprints.iter().map(|fingerprint| lit(fingerprint.as_str())).collect();
         let batches = scan::rows(log, log.latest().await?)
             .await?
             .filter(col("fingerprint").in_list(wanted, false))
-            .and_then(|rows| rows.select_columns(&["fingerprint", "event_ids"]))
             .map_err(failed)?
             .collect()
             .await
             .map_err(failed)?;
-        for batch in &batches {
-            let columns = Columns { table: TABLE, batch };
-            let (names, lists) = (columns.texts("fingerprint")?, columns.lists("event_ids")?);
-            for row in 0..batch.num_rows() {
-                let known = evidence.entry(names.value(row).to_owned()).or_default();
-                if lists.is_valid(row) {
-                    let ids = lists.value(row);
-                    known.extend(ids.as_string::<i32>().iter().flatten().map(str::to_owned));
-                }
-            }
+        for row in read_rows(&batches)? {
+            stored.entry(row.fingerprint.clone()).or_default().push(row);
         }
-        Ok(evidence)
+        for rows in stored.values_mut() {
+            rows.sort_by_key(|row| (row.found_at, row.id()));
+        }
+        Ok(stored)
+    }
+
+    /// Returns the rows that were added to the findings after a version of their table, and the
+    /// version up to which that is.
+    pub async fn findings_after(
+        &self,
+        after: TableVersion,
+    ) -> Result<(Vec<FindingRow>, TableVersion), LakeError> {
+        let log = self.log(TABLE);
+        let snapshot = log.latest().await?;
+        let latest = TableVersion(snapshot.version());
+        if latest <= after {
+            return Ok((Vec::new(), after));
+        }
+        let added: BTreeSet<String> = log
+            .entries(after, latest)
+            .await?
+            .iter()
+            .filter_map(|entry| entry.payload.as_ref())
+            .flat_map(|payload| payload.ids.iter().cloned())
+            .collect();
+        if added.is_empty() {
+            return Ok((Vec::new(), latest));
+        }
+        let wanted = added.iter().map(|id| lit(id.as_str())).collect();
+        let batches = scan::rows(log, snapshot)
+            .await?
+            .filter(col("finding_id").in_list(wanted, false))
+            .map_err(failed)?
+            .collect()
+            .await
+            .map_err(failed)?;
+        let mut rows = read_rows(&batches)?;
+        rows.sort_by_cached_key(|row| (row.found_at, row.fingerprint.clone(), row.id()));
+        Ok((rows, latest))
     }
 }
 
-fn finding_rows(ids: &[ObjectId], findings: &[FindingRow]) -> Result<RecordBatch, LakeError> {
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(ids.iter().map(ToString::to_string))),
-        text(findings, |finding| Some(&finding.fingerprint)),
-        text(findings, |finding| Some(&finding.detection_id)),
-        text(findings, |finding| Some(&finding.detection_version)),
-        text(findings, |finding| Some(&finding.title)),
-        text(findings, |finding| Some(finding.severity.as_str())),
-        text(findings, |finding| Some(&finding.entity)),
-        text(findings, |finding| Some(&finding.key)),
-        time(findings, |finding| finding.first_event_time),
-        time(findings, |finding| finding.last_event_time),
-        long(findings, |finding| Some(finding.events)),
-        texts(findings, |finding| &finding.event_ids),
-        texts(findings, |finding| &finding.recipient_account_id),
-        texts(findings, |finding| &finding.aws_region),
-        texts(findings, |finding| &finding.techniques),
-        text(findings, |finding| Some(&finding.row)),
-        text(findings, |finding| finding.suppressed_by.as_deref()),
-        text(findings, |finding| Some(&finding.run_id)),
-        long(findings, |finding| finding.from_version.map(|version| version.0)),
-        long(findings, |finding| Some(finding.to_version.0)),
-        time(findings, |finding| Some(finding.found_at)),
-    ];
-    RecordBatch::try_new(TABLE.file_schema(), columns).map_err(LakeError::rows(TABLE, "build rows"))
-}
-
-/// Makes a column of text.
-pub(crate) fn text<'a, T>(rows: &'a [T], value: impl Fn(&'a T) -> Option<&'a str>) -> ArrayRef {
-    Arc::new(rows.iter().map(value).collect::<StringArray>())
-}
-
-/// Makes a column of counts or versions.
-pub(crate) fn long<T>(rows: &[T], value: impl Fn(&T) -> Option<u64>) -> ArrayRef {
-    Arc::new(rows.iter().map(|row| value(row).map(saturated)).collect::<Int64Array>())
-}
-
-/// Makes a column of times.
-pub(crate) fn time<T>(rows: &[T], value: impl Fn(&T) -> Option<EventTime>) -> ArrayRef {
-    let times: TimestampMicrosecondArray =
-        rows.iter().map(|row| value(row).map(EventTime::micros)).collect();
-    Arc::new(times.with_timezone("UTC"))
-}
-
-fn texts(findings: &[FindingRow], value: impl Fn(&FindingRow) -> &Vec<String>) -> ArrayRef {
-    let element = Arc::new(Field::new("element", DataType::Utf8, true));
-    let mut builder = ListBuilder::new(StringBuilder::new()).with_field(element);
-    for finding in findings {
-        builder.append_value(value(finding).iter().map(Some));
-    }
-    Arc::new(builder.finish())
+fn failed(error: DataFusionError) -> LakeError {
+    LakeError::rows(TABLE, "read rows")(error)
 }

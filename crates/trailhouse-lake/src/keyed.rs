@@ -1,6 +1,6 @@
 //! Appends to tables whose rows have an identity: a row is never stored twice.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::take::take_record_batch;
@@ -40,6 +40,8 @@ pub(crate) struct KeyedRows {
     pub(crate) ids: Vec<ObjectId>,
     pub(crate) rows: RecordBatch,
     pub(crate) runs: Vec<RunRecord>,
+    /// The version of the table that the runs were decided on, where there are any.
+    pub(crate) since: Option<TableVersion>,
 }
 
 impl KeyedTable {
@@ -62,6 +64,9 @@ impl KeyedTable {
                 Some(known) => known,
                 None => self.read_state().await?,
             };
+            if let Some(since) = new.since {
+                self.check_overtaken(since, known.version, &new.runs).await?;
+            }
             let fresh = fresh_rows(&known.ids, &new.ids);
             if fresh.is_empty() && new.runs.is_empty() {
                 *state = Some(known);
@@ -96,6 +101,25 @@ impl KeyedTable {
             self.log.backoff.wait(&batch_id, attempt).await;
         }
         Err(LakeError::Contended { table: self.log.table })
+    }
+
+    /// Fails where a run after one version, up to another, has covered what these runs have judged.
+    async fn check_overtaken(
+        &self,
+        since: TableVersion,
+        up_to: TableVersion,
+        runs: &[RunRecord],
+    ) -> Result<(), LakeError> {
+        let ours = |other: &RunRecord| {
+            let same = |run: &&RunRecord| run.detection_id == other.detection_id && run.covers();
+            other.covers() && runs.iter().any(|run| same(&run))
+        };
+        let mut detections = BTreeSet::new();
+        for entry in self.log.entries(since.min(up_to), up_to).await? {
+            let theirs = entry.payload.unwrap_or_default().runs;
+            detections.extend(theirs.into_iter().filter(ours).map(|run| run.detection_id));
+        }
+        if detections.is_empty() { Ok(()) } else { Err(LakeError::Overtaken { detections }) }
     }
 
     async fn read_state(&self) -> Result<KeyedState, LakeError> {

@@ -1,6 +1,6 @@
 //! A lake: one place that holds the tables.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 use deltalake_core::{DeltaTable, kernel::Add};
@@ -19,11 +19,13 @@ use crate::{
     log::{Claim, TableLog},
     schema_check::schema_string,
     store::{LakeOptions, LakeStore},
+    table_states::TableStates,
     tables::TableName,
     uri::parse_lake_uri,
 };
 
-/// A lake that is open. Cheap to clone; holds no state of the tables beyond identities of rows.
+/// A lake that is open. Cheap to clone; its clones share what they know of the tables: identities of rows, and
+/// the states that were read last.
 #[derive(Clone)]
 pub struct Lake {
     inner: Arc<LakeInner>,
@@ -34,6 +36,16 @@ struct LakeInner {
     logs: [TableLog; 5],
     quarantine: KeyedTable,
     findings: KeyedTable,
+    states: TableStates,
+}
+
+/// A file that brought new events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AddedFile {
+    /// What the log says of it.
+    pub add: Add,
+    /// The last version, of those that were looked at, at which it was known to be in the table.
+    pub last_in: TableVersion,
 }
 
 impl fmt::Debug for Lake {
@@ -92,6 +104,7 @@ impl Lake {
             ],
             quarantine: KeyedTable::new(store.table_log(quarantine)?, "quarantine_id"),
             findings: KeyedTable::new(store.table_log(findings)?, "finding_id"),
+            states: TableStates::default(),
             store,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -134,9 +147,8 @@ impl Lake {
 
     /// Returns the table at its newest version, with its list of files.
     pub async fn table(&self, table: TableName) -> Result<DeltaTable, LakeError> {
-        let mut delta = self.log(table).delta_table();
-        delta.load().await.map_err(LakeError::delta(table, "read state"))?;
-        Ok(delta)
+        let newest = self.latest_version(table).await?;
+        self.table_at(table, newest).await
     }
 
     /// Returns the table as it was at a version.
@@ -145,8 +157,12 @@ impl Lake {
         table: TableName,
         version: TableVersion,
     ) -> Result<DeltaTable, LakeError> {
+        if let Some(known) = self.inner.states.get(table, version) {
+            return Ok(known);
+        }
         let mut delta = self.log(table).delta_table();
         delta.load_version(version.0).await.map_err(LakeError::delta(table, "read state"))?;
+        self.inner.states.keep(table, version, &delta);
         Ok(delta)
     }
 
@@ -156,20 +172,29 @@ impl Lake {
     }
 
     /// Returns the files that brought new events after one version (`None`: from the beginning) up
-    /// to another. Compactions bring none. [`LakeError::VersionGone`] where the log entry of one of
-    /// the versions has been cleaned up.
+    /// to another. Compactions and deletions bring none. [`LakeError::VersionGone`] where the log
+    /// entry of one of the versions has been cleaned up.
     pub async fn files_added(
         &self,
         after: Option<TableVersion>,
         up_to: TableVersion,
-    ) -> Result<Vec<Add>, LakeError> {
+    ) -> Result<Vec<AddedFile>, LakeError> {
         let log = self.log(TableName::Events);
-        let mut added = Vec::new();
+        let mut added: Vec<AddedFile> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         // Version 0 makes the table and holds no files.
         for entry in log.entries(after.unwrap_or(TableVersion(0)), up_to).await? {
+            for path in entry.removed_files() {
+                if let Some(file) = places.remove(path).and_then(|place| added.get_mut(place)) {
+                    file.last_in = entry.version.previous();
+                }
+            }
             let files =
                 entry.new_files().map_err(LakeError::rows(TableName::Events, "read log entry"))?;
-            added.extend(files);
+            for add in files {
+                places.insert(add.path.clone(), added.len());
+                added.push(AddedFile { add, last_in: up_to });
+            }
         }
         Ok(added)
     }

@@ -101,7 +101,7 @@ impl Lake {
         self.check_for_writing().await?;
         let ids: Vec<QuarantineId> = entries.iter().map(QuarantineEntry::id).collect();
         let rows = entry_rows(&ids, entries)?;
-        self.quarantine().append(KeyedRows { ids, rows, runs: Vec::new() }).await?;
+        self.quarantine().append(KeyedRows { ids, rows, runs: Vec::new(), since: None }).await?;
         Ok(())
     }
 

@@ -68,6 +68,12 @@ impl TableVersion {
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// The version before; the first one has none and stays.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
 }
 
 impl fmt::Display for TableVersion {

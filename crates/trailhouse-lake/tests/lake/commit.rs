@@ -31,10 +31,10 @@ async fn a_commit_has_one_file_for_each_day_in_order_of_time() {
     assert_eq!(writer.commit(request("b1", objects)).await, committed(1));
     let files = lake.files_added(None, TableVersion(1)).await.unwrap();
     let mut days: Vec<_> =
-        files.iter().map(|add| add.partition_values["event_date"].clone().unwrap()).collect();
+        files.iter().map(|file| file.add.partition_values["event_date"].clone().unwrap()).collect();
     days.sort();
     assert_eq!(days, ["2023-07-10", "2023-07-11", "2023-07-12"]);
-    assert!(files.iter().all(|add| add.path.starts_with("event_date=2023-07-1")));
+    assert!(files.iter().all(|file| file.add.path.starts_with("event_date=2023-07-1")));
     let times =
         texts(&lake, "SELECT CAST(event_time AS TEXT) FROM events WHERE event_date = '2023-07-10'")
             .await;
@@ -47,7 +47,7 @@ async fn stats_stand_in_the_log_and_are_read_by_the_library() {
     let lake = place.lake().await;
     let writer = lake.event_writer().await.unwrap();
     assert_eq!(writer.commit(request("b1", vec![object("a")])).await, committed(1));
-    let add = lake.files_added(None, TableVersion(1)).await.unwrap().remove(0);
+    let add = lake.files_added(None, TableVersion(1)).await.unwrap().remove(0).add;
     let stats = add.stats.clone().unwrap();
     assert!(stats.contains(r#""numRecords":2"#), "{stats}");
     assert!(stats.contains(r#""event_time":"2023-07-10T00:00:02Z""#), "{stats}");

@@ -223,7 +223,7 @@ async fn a_lake_in_a_careless_store_is_read_but_not_written() {
     assert_eq!(number(&lake, "SELECT count(*) FROM events").await, 2);
     let Err(error) = lake.event_writer().await else { panic!("a writer was opened") };
     assert!(matches!(error, LakeError::NoConditionalPut { .. }), "{error}");
-    let error = lake.append_findings(Vec::new(), &[]).await.unwrap_err();
+    let error = lake.append_findings(TableVersion(0), Vec::new(), &[]).await.unwrap_err();
     assert!(matches!(error, LakeError::NoConditionalPut { .. }), "{error}");
 }
 
