@@ -19,6 +19,12 @@
 //! | `eventCategory` | `Management` |
 //!
 //! Such a field stays out of the record where the case gives it as `null`.
+//!
+//! A detection that joins with what a site knows brings it in `tables`: rows by the name of their
+//! table, `accounts`, `assets`, `honeytokens`, `lookup.<name>` or `intel.indicators`. Other such
+//! tables are empty, whatever the site has.
+//!
+//! A case that fires must not fire other detections, unless it lists them under `also`.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +32,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use trailhouse_model::{EventTime, ObjectId, Severity};
 
-use crate::diagnostic::{DetectionErrorCode as Code, DetectionErrors, Report, line_at};
+use crate::{
+    context::Site,
+    diagnostic::{DetectionErrorCode as Code, DetectionErrors, Report, line_at},
+};
 
 /// 2026-01-01T00:00:00Z.
 const EVENTS_START: EventTime = EventTime::from_micros(1_767_225_600_000_000);
@@ -43,8 +52,12 @@ pub struct Case {
     pub events: Vec<Map<String, Value>>,
     /// The records that came before, for `events_before`.
     pub history: Vec<Map<String, Value>>,
+    /// The rows of the tables that a site would bring, by the name of the table.
+    pub tables: BTreeMap<String, Vec<Map<String, Value>>>,
     /// What must be found, beyond that something is.
     pub expect: Expectation,
+    /// The other detections that find something in the events too, and may.
+    pub also: Vec<String>,
     /// Why the case is there.
     pub note: Option<String>,
     /// The line of the file where its name stands.
@@ -85,7 +98,11 @@ struct CaseText {
     #[serde(default)]
     history: Vec<Map<String, Value>>,
     #[serde(default)]
+    tables: BTreeMap<String, Vec<Map<String, Value>>>,
+    #[serde(default)]
     expect: Option<ExpectationText>,
+    #[serde(default)]
+    also: Vec<String>,
     #[serde(default)]
     note: Option<String>,
 }
@@ -123,6 +140,15 @@ fn finish_case(case: CaseText, text: &str, report: &mut Report<'_>) -> Case {
     if case.name.trim().is_empty() {
         refuse("a case has no name".to_owned(), "say in a few words what it shows");
     }
+    if let Err(error) = Site::of_case("tables", &case.tables) {
+        refuse(error.to_string(), "write them as the files of a site have them");
+    }
+    if !case.fires && !case.also.is_empty() {
+        refuse(
+            format!("`{}` must not fire but lists others under `also`", case.name),
+            "remove `also`: only cases that fire are shown to other detections",
+        );
+    }
     let mut expect = Expectation::default();
     if let Some(given) = case.expect {
         if !case.fires {
@@ -148,7 +174,9 @@ fn finish_case(case: CaseText, text: &str, report: &mut Report<'_>) -> Case {
         history: fill_all(case.history, &case.name, "history", history_start),
         name: case.name,
         fires: case.fires,
+        tables: case.tables,
         expect,
+        also: case.also,
         note: case.note,
         line: line_at(text, at),
     }

@@ -9,7 +9,8 @@
 //!     trail_stopped.tests.json    its cases
 //! ```
 //!
-//! A `README.md` may lie anywhere.
+//! A `README.md` may lie anywhere, and so may an `.sql` file without front matter: it is a query to
+//! run by hand, and no rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use crate::{
     cases::{Case, parse_cases},
     definition::{Detection, read_detection},
     diagnostic::{DetectionError, DetectionErrorCode as Code, DetectionErrors, without_place},
+    front_matter,
     manifest::{PackManifest, parse_manifest},
 };
 
@@ -53,6 +55,15 @@ impl PackEntry {
     }
 }
 
+/// A query without front matter: it is run by hand, its path is its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackQuery {
+    /// The path of the file in the pack.
+    pub path: String,
+    /// The SQL without white space around it and without a semicolon at its end.
+    pub sql: String,
+}
+
 /// A pack as its files define it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pack {
@@ -60,6 +71,8 @@ pub struct Pack {
     pub manifest: PackManifest,
     /// Its detections, by path.
     pub entries: Vec<PackEntry>,
+    /// Its queries, by path.
+    pub queries: Vec<PackQuery>,
     /// Runbooks and cases whose detection is not there, by path.
     pub orphans: BTreeSet<String>,
     /// Files of no kind that a pack has, by path.
@@ -108,12 +121,17 @@ impl Pack {
             }
         }
         let manifest = read_manifest(&texts, &unreadable, &mut errors);
-        let mut entries = Vec::new();
-        for path in texts.keys().filter(|path| path.ends_with(DETECTION)) {
-            entries.extend(read_entry(path, &texts, &mut errors));
+        let (mut entries, mut queries) = (Vec::new(), Vec::new());
+        for (path, text) in texts.iter().filter(|(path, _)| path.ends_with(DETECTION)) {
+            if is_query(path, text, &texts) {
+                let sql = front_matter::trimmed_sql(text).to_owned();
+                queries.push(PackQuery { path: path.clone(), sql });
+            } else {
+                entries.extend(read_entry(path, &texts, &mut errors));
+            }
         }
         let (orphans, strangers) = sort_rest(&texts, &unreadable);
-        let pack = manifest.map(|manifest| Self { manifest, entries, orphans, strangers });
+        let pack = manifest.map(|manifest| Self { manifest, entries, queries, orphans, strangers });
         errors.sort_by(|a, b| (&a.origin, a.line, a.column).cmp(&(&b.origin, b.line, b.column)));
         match pack {
             Some(pack) if errors.is_empty() => Ok(pack),
@@ -127,7 +145,7 @@ impl Pack {
     }
 }
 
-fn text_of(path: &str, contents: Vec<u8>) -> Result<String, DetectionError> {
+pub(crate) fn text_of(path: &str, contents: Vec<u8>) -> Result<String, DetectionError> {
     if contents.len() > FILE_BYTES_MAX {
         let message = format!("the file has more than {FILE_BYTES_MAX} bytes");
         return Err(without_place(path, Code::NotText, message));
@@ -150,6 +168,13 @@ fn read_manifest(
             None
         }
     }
+}
+
+/// A file with a runbook or with cases beside it means to be a detection, whatever it lacks.
+fn is_query(path: &str, text: &str, texts: &BTreeMap<String, String>) -> bool {
+    let has = |suffix: &str| texts.contains_key(&format!("{}{suffix}", stem_of(path)));
+    let is_alone = !has(RUNBOOK) && !has(CASES);
+    is_alone && !front_matter::is_meant(text) && !front_matter::trimmed_sql(text).is_empty()
 }
 
 fn read_entry(

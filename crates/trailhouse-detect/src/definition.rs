@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, fmt};
 
 use sha2::{Digest, Sha256};
-use toml::de::DeTable;
 use trailhouse_model::Severity;
 
 use crate::{
-    diagnostic::{DetectionError, DetectionErrorCode as Code, DetectionErrors, Report, line_at},
+    diagnostic::{DetectionError, DetectionErrors, Report, line_at},
     front_matter::{self, FrontMatter},
-    section::{Keys, Section},
-    tables::{self, Alert, Param, Window},
+    section::{Keys, Section, read_document},
+    tables::{self, Alert, Param},
     technique::Technique,
+    window::{self, Window},
     words::{CalendarDay, Confidence, Mode, Status},
 };
 
@@ -97,24 +97,14 @@ pub fn parse_detection(origin: &str, text: &str) -> Result<Detection, DetectionE
 /// Reads a detection file and reports all of its mistakes.
 pub fn read_detection(origin: &str, text: &str) -> Result<Detection, DetectionErrors> {
     let front = front_matter::split(origin, text)?;
-    let mut report = Report::of_lines(origin, text, front.lines.clone());
-    let (table, syntax_errors) = DeTable::parse_recoverable(&front.toml);
-    for error in &syntax_errors {
-        let span = error.span().unwrap_or(front.toml.len()..front.toml.len());
-        report.push(Code::Syntax, span, error.message().to_owned(), None);
-    }
-    if !syntax_errors.is_empty() {
-        // What is missing may only be missing because the TOML around it is broken.
-        return report.finish(None);
-    }
-    // A missing key is shown at the first line of the front matter.
-    let first_line = 0..front.toml.find('\n').unwrap_or(front.toml.len());
-    let root = Section::open(String::new(), table.get_ref(), first_line, &ROOT_KEYS, &mut report);
-    let detection = read_root(&root, &front, text, &mut report);
-    report.finish(detection)
+    let report = Report::of_lines(origin, text, front.lines.clone());
+    read_document(&front.toml, report, |table, first_line, report| {
+        let root = Section::open(String::new(), table, first_line, &ROOT_KEYS, report);
+        read_root(&root, &front, text, report)
+    })
 }
 
-const ROOT_KEYS: Keys = Keys {
+pub(crate) const ROOT_KEYS: Keys = Keys {
     known: &[
         "schema",
         "id",
@@ -154,14 +144,13 @@ fn read_root(
     let status = root.choice("status", &Status::ALL, Status::as_str, report);
     let mode = root.choice("mode", &Mode::ALL, Mode::as_str, report);
     let owner = root.line("owner", report);
-    let (created, modified) =
-        (read_day(root, "created", report), read_day(root, "modified", report));
+    let (created, modified) = (root.day("created", report), root.day("modified", report));
     let tags = root.parsed_list("tags", report, parse_tag);
     let techniques = root.parsed_list("mitre", report, parse_technique);
     let references = root.parsed_list("references", report, parse_address);
     let false_positives = root.parsed_list("false_positives", report, |text| Ok(text.to_owned()));
     let needs = root.parsed_list("needs", report, parse_need);
-    let window = tables::read_window(root, report);
+    let window = window::read_window(root, report);
     let params = tables::read_params(root, report);
     let alert = tables::read_alert(root, report);
     Some(Detection {
@@ -199,16 +188,6 @@ fn check_schema(root: &Section<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn read_day(root: &Section<'_>, key: &str, report: &mut Report<'_>) -> Option<CalendarDay> {
-    let found = root.value(key)?;
-    let moment = found.value.as_datetime().filter(|moment| moment.time.is_none());
-    let Some(date) = moment.and_then(|moment| moment.date) else {
-        root.wrong_type(key, &found, "a day without quotes, like 2026-11-21", report);
-        return None;
-    };
-    Some(CalendarDay { year: date.year, month: date.month, day: date.day })
-}
-
 /// Says whether the text is made of lower-case words and digits joined by single dots or dashes.
 pub(crate) fn is_slug(text: &str) -> bool {
     let word_fits = |word: &str| {
@@ -221,7 +200,7 @@ fn parse_id(text: &str) -> Result<DetectionId, &'static str> {
     DetectionId::parse(text).ok_or("use lower-case words joined by dots and dashes")
 }
 
-fn parse_tag(text: &str) -> Result<String, &'static str> {
+pub(crate) fn parse_tag(text: &str) -> Result<String, &'static str> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-_:/".contains(&b);
     let is_tag = text.bytes().all(fits);
     is_tag.then(|| text.to_owned()).ok_or("use lower-case letters, digits and . - _ : /")

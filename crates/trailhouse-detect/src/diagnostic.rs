@@ -32,6 +32,38 @@ pub enum DetectionErrorCode {
 }
 
 impl DetectionErrorCode {
+    /// All codes, in order.
+    pub const ALL: [Self; 11] = [
+        Self::NotText,
+        Self::NoFrontMatter,
+        Self::FrontMatterNotClosed,
+        Self::NotAComment,
+        Self::Syntax,
+        Self::UnknownKey,
+        Self::MissingKey,
+        Self::WrongType,
+        Self::BadValue,
+        Self::NoSql,
+        Self::BadPack,
+    ];
+
+    /// Returns what the code stands for.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::NotText => "the file is too large or not UTF-8",
+            Self::NoFrontMatter => "the file does not begin with front matter",
+            Self::FrontMatterNotClosed => "the front matter is not closed",
+            Self::NotAComment => "a line of the front matter is not a comment",
+            Self::Syntax => "the TOML or JSON cannot be parsed",
+            Self::UnknownKey => "the format does not have this key",
+            Self::MissingKey => "a key that must be there is missing",
+            Self::WrongType => "the value has another type than the key asks for",
+            Self::BadValue => "the key does not allow this value",
+            Self::NoSql => "there is no SQL below the front matter",
+            Self::BadPack => "the manifest is missing, or a file lies where none belongs",
+        }
+    }
+
     /// Returns the code as it is printed.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -68,6 +100,8 @@ pub struct DetectionError {
     pub line: u32,
     /// The column in characters, counted from 1.
     pub column: u32,
+    /// How many characters of that line it concerns; 0 for a place between two.
+    pub columns: u32,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -90,6 +124,12 @@ impl DetectionErrors {
     /// Returns all mistakes, the first one first.
     pub fn iter(&self) -> impl Iterator<Item = &DetectionError> {
         std::iter::once(self.first.as_ref()).chain(&self.rest)
+    }
+}
+
+impl From<DetectionError> for DetectionErrors {
+    fn from(error: DetectionError) -> Self {
+        Self { first: Box::new(error), rest: Vec::new() }
     }
 }
 
@@ -142,8 +182,12 @@ impl<'a> Report<'a> {
         // The end is found through the last byte inside: one past it may lie on the next line,
         // whose comment prefix is no part of the span.
         let end = if span.end > span.start { self.in_file(span.end - 1) + 1 } else { start };
-        let span = self.char_range(start..end);
-        self.errors.push(describe(self.origin, self.text, code, span, message, help));
+        self.errors.push(error_at(self.origin, self.text, code, start..end, message, help));
+    }
+
+    /// Counts the mistakes so far.
+    pub(crate) fn mistakes(&self) -> usize {
+        self.errors.len()
     }
 
     /// Ends the report: the value where nothing is wrong, else all that is.
@@ -157,8 +201,7 @@ impl<'a> Report<'a> {
             }
             (None, None) => {
                 let message = "failed to read the file".to_owned();
-                let error = without_place(self.origin, DetectionErrorCode::Syntax, message);
-                Err(DetectionErrors { first: Box::new(error), rest: Vec::new() })
+                Err(without_place(self.origin, DetectionErrorCode::Syntax, message).into())
             }
         }
     }
@@ -170,19 +213,31 @@ impl<'a> Report<'a> {
             None => offset,
         }
     }
+}
 
-    /// Holds a range inside the text and widens it to whole characters.
-    fn char_range(&self, range: Range<usize>) -> Range<usize> {
-        let mut start = range.start.min(self.text.len());
-        let mut end = range.end.clamp(start, self.text.len());
-        while !self.text.is_char_boundary(start) {
-            start -= 1;
-        }
-        while !self.text.is_char_boundary(end) {
-            end += 1;
-        }
-        start..end
+/// Makes the error for these bytes of a file.
+pub(crate) fn error_at(
+    origin: &str,
+    text: &str,
+    code: DetectionErrorCode,
+    span: Range<usize>,
+    message: String,
+    help: Option<String>,
+) -> DetectionError {
+    describe(origin, text, code, char_range(text, span), message, help)
+}
+
+/// Holds a range inside the text and widens it to whole characters.
+fn char_range(text: &str, range: Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(text.len());
+    let mut end = range.end.clamp(start, text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
     }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }
 
 /// Makes the error for a file as a whole, without a place in it.
@@ -198,6 +253,7 @@ pub(crate) fn without_place(
         origin: origin.to_owned(),
         line: 1,
         column: 1,
+        columns: 0,
         message,
         help: None,
         rendered,
@@ -221,7 +277,17 @@ pub(crate) fn printable(text: &str) -> String {
 pub(crate) fn line_at(text: &str, offset: usize) -> u32 {
     let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
     let breaks = before.iter().filter(|byte| **byte == b'\n').count();
-    u32::try_from(breaks).map_or(u32::MAX, |breaks| breaks.saturating_add(1))
+    count(breaks).saturating_add(1)
+}
+
+/// Returns the column of a byte, in characters counted from 1.
+pub(crate) fn column_at(text: &str, offset: usize) -> u32 {
+    let before = text.get(..offset).unwrap_or(text);
+    count(before.rsplit('\n').next().unwrap_or(before).chars().count()).saturating_add(1)
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn describe(
@@ -232,8 +298,8 @@ fn describe(
     message: String,
     help: Option<String>,
 ) -> DetectionError {
-    let before = text.get(..span.start).unwrap_or(text);
-    let in_line = before.rsplit('\n').next().unwrap_or(before).chars().count();
+    let concerned = text.get(span.clone()).unwrap_or_default();
+    let on_first_line = concerned.lines().next().unwrap_or_default();
     let message = printable(&message);
     let help = help.map(|help| printable(&help));
     let mut annotation = AnnotationKind::Primary.span(span.clone());
@@ -250,7 +316,8 @@ fn describe(
         code,
         origin: origin.to_owned(),
         line: line_at(text, span.start),
-        column: u32::try_from(in_line).map_or(u32::MAX, |column| column.saturating_add(1)),
+        column: column_at(text, span.start),
+        columns: count(on_first_line.chars().count()),
         message,
         help,
         rendered,

@@ -57,7 +57,9 @@ fn single(row: &Row) -> Result<Evidence, FindingError> {
 }
 
 fn aggregated(row: &Row) -> Result<Evidence, FindingError> {
-    let ids = column(row, "event_ids")?.as_array();
+    let ids = column(row, "event_ids")?;
+    // An aggregate over no rows is null: that is how the absence of events looks.
+    let ids = if ids.is_null() { Some(&[][..]) } else { ids.as_array().map(Vec::as_slice) };
     let ids = ids.ok_or_else(|| wrong_type("event_ids", "a list of event ids"))?;
     let mut event_ids = Vec::with_capacity(ids.len());
     for id in ids.iter().filter(|id| !id.is_null()) {

@@ -25,7 +25,17 @@ pub const DEFAULT_KEY: [&str; 2] = ["recipient_account_id", "user_identity_arn"]
 #[derive(Debug, Clone)]
 pub struct FindingSet<'d> {
     detection: &'d Detection,
+    judged: Judged,
     groups: BTreeMap<Fingerprint, Group>,
+}
+
+/// What the rows of a set were found in, which decides their dedupe period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// Rows that arrived: the time of a row decides.
+    Arrivals,
+    /// The period of event time that begins here.
+    Period(EventTime),
 }
 
 /// The rows of one finding.
@@ -58,9 +68,16 @@ impl SortTime {
 }
 
 impl<'d> FindingSet<'d> {
-    /// Starts with no row.
+    /// Starts with no row; the time of a row will decide its dedupe period.
     pub fn new(detection: &'d Detection) -> Self {
-        Self { detection, groups: BTreeMap::new() }
+        Self { detection, judged: Judged::Arrivals, groups: BTreeMap::new() }
+    }
+
+    /// Starts with no row of the period of event time that begins at `start`, which decides the
+    /// dedupe period: it stays where it is while late rows move the times of the finding. Sets of
+    /// several periods can be absorbed into one.
+    pub fn for_period(detection: &'d Detection, start: EventTime) -> Self {
+        Self { detection, judged: Judged::Period(start), groups: BTreeMap::new() }
     }
 
     /// Adds output rows. After an error the rows before the bad one are in.
@@ -68,7 +85,11 @@ impl<'d> FindingSet<'d> {
         for row in rows {
             let evidence = evidence_of(row)?;
             let key = key_of(self.detection, row)?;
-            let period = period_start(evidence.first, self.detection.alert.dedupe);
+            let time = match self.judged {
+                Judged::Arrivals => evidence.first,
+                Judged::Period(start) => Some(start),
+            };
+            let period = period_start(time, self.detection.alert.dedupe);
             let fingerprint = fingerprint(self.detection, &key, period);
             let severity = severity_of(row)?.unwrap_or(self.detection.severity);
             self.insert(fingerprint, Group::of_row(key, severity, evidence, row));

@@ -20,6 +20,17 @@ pub(crate) struct FrontMatter<'a> {
     pub(crate) sql: &'a str,
 }
 
+/// Says whether the file means to be a detection: whether a comment in it looks like a fence or
+/// like a key that every detection has. A detection whose fence is misspelt must not pass as
+/// plain SQL, which no schedule runs.
+pub(crate) fn is_meant(text: &str) -> bool {
+    text.lines().filter_map(|line| comment(line.trim_start())).any(|rest| {
+        let rest = rest.trim();
+        let key = rest.split_once('=').map(|(key, _)| key.trim());
+        rest.starts_with("++") || matches!(key, Some("schema" | "id" | "severity" | "title"))
+    })
+}
+
 /// Takes a detection file apart.
 pub(crate) fn split<'a>(origin: &str, text: &'a str) -> Result<FrontMatter<'a>, DetectionErrors> {
     let mut report = Report::new(origin, text);
@@ -84,12 +95,18 @@ fn close<'a>(
     let below = text.get(after_fence..)?;
     let trimmed = below.trim_start();
     let body_offset = after_fence + (below.len() - trimmed.len());
-    let sql = trimmed.trim_end_matches(|c: char| c.is_whitespace() || c == ';');
+    let sql = trimmed_sql(trimmed);
     if sql.is_empty() {
         let message = "there is no SQL below the front matter".to_owned();
         report.push(Code::NoSql, text.len()..text.len(), message, None);
     }
     Some(FrontMatter { toml, lines, body_offset, sql })
+}
+
+/// Returns the SQL without white space around it and without semicolons at its end.
+pub(crate) fn trimmed_sql(text: &str) -> &str {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.trim_start().trim_end_matches(|c: char| c.is_whitespace() || c == ';')
 }
 
 fn refuse_start<T>(start: usize, line: &str, report: &mut Report<'_>) -> Option<T> {

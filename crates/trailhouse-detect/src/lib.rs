@@ -1,4 +1,4 @@
-//! Detections: the format of a pack, and what the rows of a detection become.
+//! Detections: the format of a pack, when it is run, what its rows become, and what of that alerts.
 //!
 //! Everything here is pure. Files come in as text, output rows come in as values; who reads the
 //! files and runs the SQL is elsewhere.
@@ -29,15 +29,16 @@
 //! -- created         = 2026-11-21
 //! -- modified        = 2026-11-21
 //! -- tags            = ["cloudtrail", "logging"]
-//! -- mitre           = ["TA0005:T1685.002"]               # or only the technique
+//! -- mitre           = ["TA0112:T1685.002"]               # or only the technique
 //! -- references      = ["https://docs.aws.amazon.com/awscloudtrail/"]
 //! -- false_positives = ["an announced change of the trail"]
 //! -- needs           = ["management"]     # what must be there for it to find anything
 //! --
 //! -- [window]
 //! -- on       = "arrival"   # the rows new since the last run; or "event": by event time
-//! -- every    = "5m"        # or cron = "*/5 * * * *"
+//! -- every    = "5m"        # or by arrival cron = "*/5 * * * *", in UTC
 //! -- lookback = "30d"       # what `events_before` holds
+//! --                        # by event time also span, lateness and judge: see `window`
 //! --
 //! -- [params]
 //! -- min_events = { default = 2, doc = "a single call is a mistake" }
@@ -89,37 +90,73 @@
 //! # Cases
 //!
 //! [`cases`] describes the file of cases; [`judge`] compares findings with a case.
+//!
+//! # From packs to alerts
+//!
+//! 1. [`Rulebook::assemble`] puts [`Pack`]s and the files of a [site](SiteRules) together.
+//! 2. [`Schedule`] says which [`Rule`]s are due.
+//! 3. [`FindingSet`] makes findings of what the SQL of a rule put out.
+//! 4. [`Rule::except`] applies the exceptions and silences of the rule to them.
+//! 5. [`decide_alerts`] says which of them alert.
 
+pub mod alerts;
+pub mod author;
 pub mod cases;
 pub mod catalog;
+pub mod context;
+pub mod cron;
 pub mod definition;
 pub mod diagnostic;
 mod evidence;
 pub mod finding;
 pub mod finding_set;
 mod front_matter;
+pub mod gate;
 pub mod lint;
 mod lint_sql;
 pub mod manifest;
+mod period;
+pub mod realert;
+mod realert_parser;
+pub mod rulebook;
+pub mod schedule;
 mod section;
+pub mod site;
 mod sql_shape;
 mod sql_tokens;
 pub mod tables;
 pub mod technique;
+pub mod timing;
 pub mod title;
 pub mod verdict;
+pub mod window;
 pub mod words;
 
 pub use cases::{Case, Expectation, parse_cases};
-pub use catalog::{Pack, PackEntry, PackErrors};
+pub use catalog::{Pack, PackEntry, PackErrors, PackQuery};
+pub use cron::CronExpression;
 pub use definition::{Detection, DetectionId, parse_detection, read_detection};
 pub use diagnostic::{DetectionError, DetectionErrorCode, DetectionErrors};
 pub use finding::{Finding, FindingError, Fingerprint, Row, findings_from};
 pub use finding_set::FindingSet;
+pub use gate::{AlertDecision, Candidate, Gated, NoAlert, RollUp, RunKind, decide_alerts};
 pub use lint::{LintFinding, LintRule, LintSeverity, lint_detection, lint_pack};
 pub use manifest::{PackManifest, parse_manifest};
-pub use tables::{Alert, Param, ParamValue, Window};
+pub use realert::{FindingSummary, RealertCondition, RealertError};
+pub use rulebook::{Engine, Rule, Rulebook, RulebookErrors, RulebookQuery};
+pub use schedule::{Due, RunOutcome, Schedule, ScheduleLimits};
+pub use site::{
+    SiteErrors, SiteRules,
+    exception::{Exception, ExceptionId, ExceptionMode},
+    hits::{Excepted, ExceptionHits},
+    overlay::Overlay,
+    selector::RuleSelector,
+    silence::Silence,
+};
+pub use tables::{Alert, Param, ParamValue};
 pub use technique::Technique;
+pub use timing::RuleTiming;
 pub use title::TitleTemplate;
 pub use verdict::{CaseFailure, judge};
-pub use words::{CalendarDay, Confidence, Mode, Status, WindowOn};
+pub use window::{EventPeriods, Window};
+pub use words::{CalendarDay, Confidence, JudgeWhen, Mode, Status, WindowOn};

@@ -5,6 +5,7 @@
 //! | `statement` | error | one SELECT, with or without WITH |
 //! | `clock` | error | nothing that differs from run to run: `now()`, `current_date`, `random()`, ... |
 //! | `time-bound` | error | no comparison of `event_time` or `event_date` with a fixed time |
+//! | `portable` | warning | only what other SQL engines read alike; on request |
 //! | `select-star` | error | output columns by name |
 //! | `output-columns` | error | the columns of one of the two evidence shapes, all with names |
 //! | `json-precedence` | error | parentheses around `a ->> 'b'` where another operator is beside it |
@@ -17,9 +18,13 @@
 //! | `case-name` | error | names of cases are unique in their file |
 //! | `duplicate-id` | error | ids are unique in the pack |
 //! | `orphan` | error | a runbook or a file of cases lies beside its detection |
+//! | `counts-by-arrival` | warning | `on = "event"` for what counts: how rows arrive would decide |
 //! | `runbook` | warning | a runbook that says something |
 //! | `techniques` | warning | at least one ATT&CK technique |
 //! | `stranger` | warning | no files of an unknown kind |
+//! | `expired` | warning | exceptions and silences that still apply |
+//! | `far-end` | warning | exceptions and silences that end within half a year |
+//! | `covers-all` | warning | an exception leaves something of what a detection finds |
 //!
 //! The rules look at text and tokens only. Whether tables, columns and functions exist is for the
 //! engine to say, which plans the query.
@@ -27,6 +32,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    author::attack::{self, ATTACK_VERSION, Standing},
     cases::Case,
     catalog::{Pack, PackEntry},
     definition::Detection,
@@ -60,6 +66,7 @@ pub enum LintRule {
     Statement,
     Clock,
     TimeBound,
+    Portable,
     SelectStar,
     OutputColumns,
     JsonPrecedence,
@@ -72,18 +79,50 @@ pub enum LintRule {
     CaseName,
     DuplicateId,
     Orphan,
+    CountsByArrival,
     Runbook,
     Techniques,
     Stranger,
+    Expired,
+    FarEnd,
+    CoversAll,
 }
 
 impl LintRule {
+    /// All rules.
+    pub const ALL: [Self; 23] = [
+        Self::Statement,
+        Self::Clock,
+        Self::TimeBound,
+        Self::Portable,
+        Self::SelectStar,
+        Self::OutputColumns,
+        Self::JsonPrecedence,
+        Self::Params,
+        Self::AlertKey,
+        Self::AlertColumns,
+        Self::CaseFires,
+        Self::CaseQuiet,
+        Self::CaseEvents,
+        Self::CaseName,
+        Self::DuplicateId,
+        Self::Orphan,
+        Self::CountsByArrival,
+        Self::Runbook,
+        Self::Techniques,
+        Self::Stranger,
+        Self::Expired,
+        Self::FarEnd,
+        Self::CoversAll,
+    ];
+
     /// Returns the name of the rule.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Statement => "statement",
             Self::Clock => "clock",
             Self::TimeBound => "time-bound",
+            Self::Portable => "portable",
             Self::SelectStar => "select-star",
             Self::OutputColumns => "output-columns",
             Self::JsonPrecedence => "json-precedence",
@@ -96,16 +135,58 @@ impl LintRule {
             Self::CaseName => "case-name",
             Self::DuplicateId => "duplicate-id",
             Self::Orphan => "orphan",
+            Self::CountsByArrival => "counts-by-arrival",
             Self::Runbook => "runbook",
             Self::Techniques => "techniques",
             Self::Stranger => "stranger",
+            Self::Expired => "expired",
+            Self::FarEnd => "far-end",
+            Self::CoversAll => "covers-all",
+        }
+    }
+
+    /// Returns what the rule asks, in a few words.
+    pub fn asks(self) -> &'static str {
+        match self {
+            Self::Statement => "one SELECT, with or without WITH",
+            Self::Clock => "nothing that differs from run to run",
+            Self::TimeBound => "no comparison of event_time or event_date with a fixed time",
+            Self::Portable => "only what other SQL engines read alike",
+            Self::SelectStar => "output columns by name",
+            Self::OutputColumns => "the columns of one of the two evidence shapes, all with names",
+            Self::JsonPrecedence => {
+                "parentheses around a JSON operator where another operator is beside it"
+            }
+            Self::Params => "the CTE params and the table [params] agree",
+            Self::AlertKey => "something to tell findings apart",
+            Self::AlertColumns => "[alert] names only output columns",
+            Self::CaseFires => "at least one case that fires",
+            Self::CaseQuiet => "at least one case that does not fire",
+            Self::CaseEvents => "a case has events",
+            Self::CaseName => "names of cases are unique in their file",
+            Self::DuplicateId => "ids are unique",
+            Self::Orphan => "a runbook or a file of cases lies beside its detection",
+            Self::CountsByArrival => "on = event for what counts: how rows arrive would decide",
+            Self::Runbook => "a runbook that says something",
+            Self::Techniques => "at least one ATT&CK technique, by an id that ATT&CK has",
+            Self::Stranger => "no files of an unknown kind",
+            Self::Expired => "no exception or silence that has ended",
+            Self::FarEnd => "exceptions and silences end within half a year",
+            Self::CoversAll => "an exception leaves something of what a detection finds",
         }
     }
 
     /// Returns how bad a finding of the rule is.
     pub fn severity(self) -> LintSeverity {
         match self {
-            Self::Runbook | Self::Techniques | Self::Stranger => LintSeverity::Warning,
+            Self::CountsByArrival
+            | Self::Portable
+            | Self::Runbook
+            | Self::Techniques
+            | Self::Stranger
+            | Self::Expired
+            | Self::FarEnd
+            | Self::CoversAll => LintSeverity::Warning,
             Self::Statement
             | Self::Clock
             | Self::TimeBound
@@ -124,18 +205,17 @@ impl LintRule {
         }
     }
 
-    pub(crate) fn finding(
-        self,
-        origin: &str,
-        line: u32,
-        message: impl Into<String>,
-    ) -> LintFinding {
+    /// Makes a finding of the rule about a line.
+    pub fn finding(self, origin: &str, line: u32, message: impl Into<String>) -> LintFinding {
         LintFinding {
             code: self.as_str(),
             severity: self.severity(),
             origin: origin.to_owned(),
             line,
+            column: 1,
+            columns: 0,
             message: printable(&message.into()),
+            help: None,
         }
     }
 }
@@ -151,19 +231,37 @@ pub struct LintFinding {
     pub origin: String,
     /// The line, counted from 1.
     pub line: u32,
-    /// What is wrong and what to do.
+    /// The column in characters, counted from 1.
+    pub column: u32,
+    /// How many characters of that line it concerns; 0 where it concerns the line.
+    pub columns: u32,
+    /// What is wrong.
     pub message: String,
+    /// What to do, where the message does not say it.
+    pub help: Option<String>,
+}
+
+impl LintFinding {
+    /// Narrows the finding to some characters of its line.
+    #[must_use]
+    pub fn at(mut self, column: u32, columns: u32) -> Self {
+        self.column = column;
+        self.columns = columns;
+        self
+    }
 }
 
 impl From<&DetectionError> for LintFinding {
     fn from(error: &DetectionError) -> Self {
-        let help = error.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         Self {
             code: error.code.as_str(),
             severity: LintSeverity::Error,
             origin: error.origin.clone(),
             line: error.line,
-            message: format!("{}{help}", error.message),
+            column: error.column,
+            columns: error.columns,
+            message: error.message.clone(),
+            help: error.help.clone(),
         }
     }
 }
@@ -171,10 +269,22 @@ impl From<&DetectionError> for LintFinding {
 /// Judges one detection without what lies beside it. `origin` only names the file in messages.
 pub fn lint_detection(origin: &str, detection: &Detection) -> Vec<LintFinding> {
     let mut findings = lint_sql(origin, detection);
-    if detection.techniques.is_empty() {
-        findings.push(LintRule::Techniques.finding(origin, 1, "`mitre` names no technique"));
-    }
+    findings.extend(lint_techniques(origin, detection));
     in_order(findings)
+}
+
+fn lint_techniques(origin: &str, detection: &Detection) -> Vec<LintFinding> {
+    if detection.techniques.is_empty() {
+        return vec![LintRule::Techniques.finding(origin, 1, "`mitre` names no technique")];
+    }
+    let mut findings = Vec::new();
+    for named in &detection.techniques {
+        if attack::standing(&named.technique) == Standing::Unknown {
+            let message = format!("`{named}` is in no version of ATT&CK up to {ATTACK_VERSION}");
+            findings.push(LintRule::Techniques.finding(origin, 1, message));
+        }
+    }
+    findings
 }
 
 /// Judges a pack: its detections, what lies beside them, and how they stand to each other.

@@ -2,9 +2,11 @@
 
 use crate::{
     definition::Detection,
+    diagnostic::{column_at, line_at},
     lint::{LintFinding, LintRule},
-    sql_shape::{Output, ParamsCte, output, params_cte},
+    sql_shape::{Output, ParamsCte, counting, output, params_cte},
     sql_tokens::{Token, TokenKind, tokens},
+    words::WindowOn,
 };
 
 /// What the rules look at and where they write.
@@ -37,16 +39,44 @@ pub(crate) fn lint_sql(origin: &str, detection: &Detection) -> Vec<LintFinding> 
         lint.check_output();
     }
     lint.check_params();
+    lint.check_counting();
     lint.findings
 }
 
 /// Words that stand for the present, with or without parentheses.
-const CLOCK_WORDS: [&str; 5] =
-    ["current_date", "current_timestamp", "current_time", "localtime", "localtimestamp"];
+const CLOCK_WORDS: [&str; 7] = [
+    "current_date",
+    "current_timestamp",
+    "current_time",
+    "current_localtime",
+    "current_localtimestamp",
+    "localtime",
+    "localtimestamp",
+];
 
 /// Functions whose result differs from run to run.
-const UNSTEADY_FUNCTIONS: [&str; 8] =
-    ["now", "today", "getdate", "sysdate", "random", "rand", "uuid", "gen_random_uuid"];
+const UNSTEADY_FUNCTIONS: [&str; 20] = [
+    "now",
+    "today",
+    "getdate",
+    "sysdate",
+    "clock_timestamp",
+    "statement_timestamp",
+    "transaction_timestamp",
+    "get_current_time",
+    "get_current_timestamp",
+    "unix_timestamp",
+    "random",
+    "rand",
+    "setseed",
+    "nextval",
+    "uuid",
+    "uuidv4",
+    "uuidv7",
+    "newid",
+    "gen_random_uuid",
+    "generate_uuid",
+];
 
 /// Columns that the engine bounds.
 const TIME_COLUMNS: [&str; 2] = ["event_time", "event_date"];
@@ -73,9 +103,13 @@ impl Lint<'_> {
     }
 
     fn report(&mut self, start: usize, rule: LintRule, message: impl Into<String>) {
-        let above = crate::diagnostic::line_at(&self.detection.sql, start);
-        let line = self.detection.body_line.saturating_add(above).saturating_sub(1);
-        self.findings.push(rule.finding(self.origin, line, message));
+        let sql = &self.detection.sql;
+        let line = self.detection.body_line.saturating_add(line_at(sql, start)).saturating_sub(1);
+        let token = self.tokens.iter().find(|token| token.start == start);
+        let shown = token.and_then(|token| token.text.lines().next()).unwrap_or_default();
+        let columns = u32::try_from(shown.chars().count()).unwrap_or(u32::MAX);
+        let finding = rule.finding(self.origin, line, message);
+        self.findings.push(finding.at(column_at(sql, start), columns));
     }
 
     fn report_at(&mut self, index: usize, rule: LintRule, message: impl Into<String>) {
@@ -98,10 +132,13 @@ impl Lint<'_> {
     fn check_clock(&mut self, index: usize) {
         let Some(token) = self.token(index) else { return };
         let is_call = self.token(index + 1).is_some_and(|next| next.is_sign("("));
-        let is_name = self.before(index).is_some_and(|before| before.is_sign("."));
-        let is_unsteady =
-            token.is_any(&CLOCK_WORDS) || (is_call && token.is_any(&UNSTEADY_FUNCTIONS));
-        if is_unsteady && !is_name {
+        let is_column = self.before(index).is_some_and(|before| before.is_sign("."));
+        let reads_clock = token.is_any(&CLOCK_WORDS) && !is_column;
+        let name = token.name().unwrap_or_default();
+        let calls_unsteady = is_call
+            && UNSTEADY_FUNCTIONS.iter().any(|function| name.eq_ignore_ascii_case(function));
+        let samples = token.is_word("tablesample");
+        if reads_clock || calls_unsteady || samples {
             let message = format!(
                 "`{}` makes a run impossible to repeat; the engine scopes `events` by itself",
                 token.text
@@ -125,15 +162,24 @@ impl Lint<'_> {
         }
     }
 
-    /// Says whether a comparison with a text, however it is cast, stands from this token on.
+    /// Says whether a comparison with a text, however it is cast, stands from this token on. Behind
+    /// the end of a call around the column only a text that begins like a date counts: the call
+    /// may have made anything of the time.
     fn literal_follows(&self, index: usize) -> bool {
+        let around = self.tokens.get(index..).unwrap_or_default();
+        let closed = around.iter().take_while(|token| token.is_sign(")")).count();
+        let index = index + closed;
         let compares = |token: &Token<'_>| {
             is_any_sign(token, &COMPARISONS) || token.is_any(&["between", "in", "not"])
         };
         if !self.token(index).is_some_and(compares) {
             return false;
         }
-        is_fixed_time(self.tokens.get(index + 1..).unwrap_or_default())
+        let operand = self.tokens.get(index + 1..).unwrap_or_default();
+        match fixed_text(operand) {
+            Some(text) => closed == 0 || begins_like_a_date(text.text),
+            None => false,
+        }
     }
 
     /// Says whether a text, however it is cast, and a comparison stand before the column.
@@ -147,7 +193,7 @@ impl Lint<'_> {
         let operand_start = self.operand_start(comparison);
         let operand = self.tokens.get(operand_start..comparison).unwrap_or_default();
         let is_interval = self.before(operand_start).is_some_and(|it| it.is_word("interval"));
-        is_fixed_time(operand) && !is_interval
+        fixed_text(operand).is_some() && !is_interval
     }
 
     /// `a ->> 'b' = 'c'` is `(a ->> 'b') = 'c'` here and `a ->> ('b' = 'c')` in DuckDB.
@@ -246,6 +292,19 @@ impl Lint<'_> {
         }
     }
 
+    /// A threshold over the rows of one arrival is passed or missed by how the rows were delivered.
+    fn check_counting(&mut self) {
+        match self.detection.window.on {
+            WindowOn::Event => return,
+            WindowOn::Arrival => {}
+        }
+        if let Some(index) = counting(self.tokens) {
+            let message = "the detection counts over what one run judges, so how rows arrive \
+                           decides; use `on = \"event\"` with `every` and `span` in [window]";
+            self.report_at(index, LintRule::CountsByArrival, message);
+        }
+    }
+
     fn check_params(&mut self) {
         let columns = match params_cte(self.tokens) {
             ParamsCte::Absent => Vec::new(),
@@ -296,13 +355,18 @@ fn missing_evidence(output: &Output) -> Option<String> {
     Some(message)
 }
 
-/// Says whether the tokens begin with a text, as it stands or cast to a time.
-fn is_fixed_time(operand: &[Token<'_>]) -> bool {
+/// Returns the text that the tokens begin with, as it stands or cast to a time.
+fn fixed_text<'t, 's>(operand: &'t [Token<'s>]) -> Option<&'t Token<'s>> {
     const CASTS: [&str; 7] =
         ["timestamp", "date", "cast", "to_timestamp", "to_date", "between", "in"];
     let is_wrapping = |token: &&Token<'_>| token.is_any(&CASTS) || token.is_sign("(");
-    let first = operand.iter().find(|token| !is_wrapping(token));
-    first.is_some_and(|token| token.kind == TokenKind::Text)
+    operand.iter().find(|token| !is_wrapping(token)).filter(|token| token.kind == TokenKind::Text)
+}
+
+fn begins_like_a_date(quoted: &str) -> bool {
+    let text = quoted.trim_start_matches('\'').as_bytes();
+    let year = text.get(..4).is_some_and(|year| year.iter().all(u8::is_ascii_digit));
+    year && text.get(4) == Some(&b'-')
 }
 
 /// Says whether the word before a parenthesis can be the name of a function.

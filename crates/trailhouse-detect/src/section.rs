@@ -1,18 +1,18 @@
 //! Reads the keys of one TOML table strictly: what is unknown, missing or of another type is
 //! reported with its place, and reading goes on.
 
-use std::{ops::Range, time::Duration};
+mod values;
+
+use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{DetectionErrorCode as Code, Report};
+use crate::diagnostic::{DetectionErrorCode as Code, DetectionErrors, Report};
 
 /// The longest text that a key may hold.
-const TEXT_BYTES_MAX: usize = 4096;
+pub(crate) const TEXT_BYTES_MAX: usize = 4096;
 /// The most entries that a list may have.
-const LIST_ENTRIES_MAX: usize = 256;
-/// The longest period: ten years of 366 days.
-const PERIOD_SECONDS_MAX: u64 = 10 * 366 * 86_400;
+pub(crate) const LIST_ENTRIES_MAX: usize = 256;
 
 /// The keys that a table may and must have.
 pub(crate) struct Keys {
@@ -24,6 +24,16 @@ pub(crate) struct Keys {
 pub(crate) struct Found<T> {
     pub(crate) value: T,
     pub(crate) span: Range<usize>,
+}
+
+/// What is wrong with a part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misplaced {
+    /// The bytes of the text.
+    pub(crate) part: Range<usize>,
+    /// What is wrong, to stand behind the name of the key.
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
 }
 
 /// One table of a TOML document.
@@ -58,6 +68,57 @@ impl<'t> Section<'t> {
     ) -> Option<Section<'t>> {
         let (table, span) = self.table(key, report)?;
         Some(Section::open(self.key_path(key), table, span, keys, report))
+    }
+
+    /// Opens each table of the list under a key.
+    pub(crate) fn children(
+        &self,
+        key: &'static str,
+        keys: &Keys,
+        report: &mut Report<'_>,
+    ) -> Vec<Section<'t>> {
+        let Some(found) = self.value(key) else {
+            return Vec::new();
+        };
+        let Some(list) = found.value.as_array() else {
+            let wanted = format!("a list of tables, each under `[[{}]]`", self.key_path(key));
+            self.wrong_type(key, &found, &wanted, report);
+            return Vec::new();
+        };
+        let mut sections = Vec::with_capacity(list.len());
+        for entry in list.iter() {
+            match entry.get_ref().as_table() {
+                Some(table) => {
+                    let path = self.key_path(key);
+                    sections.push(Section::open(path, table, entry.span(), keys, report));
+                }
+                None => {
+                    let entry = Found { value: entry.get_ref(), span: entry.span() };
+                    self.wrong_type(key, &entry, "a list of tables", report);
+                }
+            }
+        }
+        sections
+    }
+
+    /// Opens the table under a key whose own keys are free.
+    pub(crate) fn free_child(
+        &self,
+        key: &'static str,
+        report: &mut Report<'_>,
+    ) -> Option<Section<'t>> {
+        let (table, span) = self.table(key, report)?;
+        Some(Self { path: self.key_path(key), table, span })
+    }
+
+    /// Returns the names of the keys.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'t str> {
+        self.table.iter().map(|(key, _)| key.get_ref().as_ref())
+    }
+
+    /// Returns where the table stands.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
     }
 
     /// Returns the table under a key whose own keys are free.
@@ -105,6 +166,29 @@ impl<'t> Section<'t> {
         self.accept(key, &found, report, parse)
     }
 
+    /// Returns what `parse` makes of a text; its error says which part of the text is wrong.
+    pub(crate) fn parsed_in_parts<T>(
+        &self,
+        key: &str,
+        report: &mut Report<'_>,
+        parse: impl Fn(&str) -> Result<T, Misplaced>,
+    ) -> Option<T> {
+        let found = self.text(key, report)?;
+        match parse(found.value) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                // The text lies in its quotes as it is, unless something in it is escaped.
+                let is_plain = found.span.len() == found.value.len() + 2;
+                let start = found.span.start + 1;
+                let part = start + error.part.start..start + error.part.end;
+                let span = if is_plain { part } else { found.span };
+                let message = format!("`{}` {}", self.key_path(key), error.message);
+                report.push(Code::BadValue, span, message, Some(error.help.to_owned()));
+                None
+            }
+        }
+    }
+
     /// Returns a list of texts, each through `parse`; absent where the key is.
     pub(crate) fn parsed_list<T>(
         &self,
@@ -130,43 +214,6 @@ impl<'t> Section<'t> {
             parsed.extend(text.and_then(|text| self.accept(key, &text, report, &parse)));
         }
         Some(parsed)
-    }
-
-    /// Returns the choice whose word stands under the key.
-    pub(crate) fn choice<T: Copy>(
-        &self,
-        key: &str,
-        choices: &[T],
-        word: fn(T) -> &'static str,
-        report: &mut Report<'_>,
-    ) -> Option<T> {
-        let found = self.text(key, report)?;
-        let choice = choices.iter().copied().find(|choice| word(*choice) == found.value);
-        if choice.is_none() {
-            let words: Vec<&str> = choices.iter().map(|choice| word(*choice)).collect();
-            let message = format!("`{}` is not a value of `{}`", found.value, self.key_path(key));
-            let help = format!("use one of: {}", words.join(", "));
-            report.push(Code::BadValue, found.span, message, Some(help));
-        }
-        choice
-    }
-
-    /// Returns a period like `30s`, `5m`, `24h`, `30d` or `2w`.
-    pub(crate) fn period(&self, key: &str, report: &mut Report<'_>) -> Option<Duration> {
-        self.parsed(key, report, parse_period)
-    }
-
-    /// Returns a whole number from 1 up to `u32`.
-    pub(crate) fn count(&self, key: &str, report: &mut Report<'_>) -> Option<u32> {
-        let found = self.value(key)?;
-        let number = found.value.as_integer();
-        let parsed =
-            number.and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
-        let count = parsed.filter(|count| *count > 0);
-        if count.is_none() {
-            self.wrong_type(key, &found, "a whole number above 0", report);
-        }
-        count
     }
 
     /// Reports that a key holds a value of another type than the format asks for.
@@ -268,34 +315,33 @@ impl<'t> Section<'t> {
     }
 }
 
+/// Reads a TOML document: `read` gets its root table and the span of its first line, at which a
+/// missing key is shown. Nothing is read from a document whose syntax is broken: what is missing
+/// may only be missing because of that.
+pub(crate) fn read_document<T>(
+    text: &str,
+    mut report: Report<'_>,
+    read: impl FnOnce(&DeTable<'_>, Range<usize>, &mut Report<'_>) -> Option<T>,
+) -> Result<T, DetectionErrors> {
+    let (table, syntax_errors) = DeTable::parse_recoverable(text);
+    for error in &syntax_errors {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        report.push(Code::Syntax, span, error.message().to_owned(), None);
+    }
+    if !syntax_errors.is_empty() {
+        return report.finish(None);
+    }
+    let first_line = 0..text.find('\n').unwrap_or(text.len());
+    let value = read(table.get_ref(), first_line, &mut report);
+    report.finish(value)
+}
+
 /// Returns the word that a misspelt one most likely stands for.
 pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
     let scored = words.iter().map(|known| (strsim::damerau_levenshtein(word, known), *known));
     let (distance, known) = scored.min()?;
     let tolerated = known.len().max(3) / 3;
     (distance <= tolerated).then_some(known)
-}
-
-/// Reads a period: a whole number and one of `s`, `m`, `h`, `d`, `w`.
-fn parse_period(text: &str) -> Result<Duration, &'static str> {
-    const HELP: &str = "use a number and a unit: 30s, 5m, 24h, 30d or 2w";
-    let (number, unit_seconds) = match text.split_at_checked(text.len().saturating_sub(1)) {
-        Some((number, "s")) => (number, 1),
-        Some((number, "m")) => (number, 60),
-        Some((number, "h")) => (number, 3600),
-        Some((number, "d")) => (number, 86_400),
-        Some((number, "w")) => (number, 7 * 86_400),
-        _ => return Err(HELP),
-    };
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(HELP);
-    }
-    let number: u64 = number.parse().map_err(|_| HELP)?;
-    let seconds = number.checked_mul(unit_seconds).ok_or(HELP)?;
-    if seconds == 0 || seconds > PERIOD_SECONDS_MAX {
-        return Err("use a period above 0 and up to ten years");
-    }
-    Ok(Duration::from_secs(seconds))
 }
 
 fn type_of(value: &DeValue<'_>) -> &'static str {
@@ -317,33 +363,6 @@ fn type_of(value: &DeValue<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(text: &str, seconds: Option<u64>) {
-        assert_eq!(parse_period(text).ok(), seconds.map(Duration::from_secs), "{text}");
-    }
-
-    #[test]
-    fn periods_are_a_number_and_a_unit() {
-        check("30s", Some(30));
-        check("5m", Some(300));
-        check("24h", Some(86_400));
-        check("2w", Some(1_209_600));
-        for text in [
-            "",
-            "m",
-            "5",
-            "0s",
-            "-5m",
-            "+5m",
-            "5 m",
-            "5x",
-            "1.5h",
-            "99999999999999999999w",
-            "5\u{e9}",
-        ] {
-            check(text, None);
-        }
-    }
 
     #[test]
     fn a_misspelt_word_finds_its_neighbour_and_a_strange_one_none() {

@@ -76,6 +76,38 @@ pub(crate) fn params_cte(tokens: &[Token<'_>]) -> ParamsCte {
     }
 }
 
+/// Returns the token at which several rows are weighed together: HAVING, a function over a window
+/// of rows, or a count in an inner SELECT, whose result the outer one can compare. An inner SELECT
+/// that reads only what came before is left out: how that arrived does not matter any more.
+pub(crate) fn counting(tokens: &[Token<'_>]) -> Option<usize> {
+    let opens_after = |index: usize| tokens.get(index + 1).is_some_and(|next| next.is_sign("("));
+    let groups_inside = tokens.windows(2).any(|pair| match pair {
+        [group, by] => group.depth > 0 && group.is_word("group") && by.is_word("by"),
+        _ => false,
+    });
+    tokens.iter().enumerate().position(|(index, token)| {
+        let weighs = token.is_word("having") || (token.is_word("over") && opens_after(index));
+        let counts = token.depth > 0 && token.is_word("count") && opens_after(index);
+        (weighs || (counts && groups_inside)) && !reads_history_only(tokens, index)
+    })
+}
+
+/// Says whether the parentheses around a token hold a SELECT from `events_before` and from nothing
+/// else.
+fn reads_history_only(tokens: &[Token<'_>], index: usize) -> bool {
+    let depth = tokens.get(index).map_or(0, |token| token.depth);
+    let is_outside = |token: &Token<'_>| token.depth < depth;
+    let before = tokens.get(..index).unwrap_or_default();
+    let start = before.iter().rposition(is_outside).map_or(0, |outside| outside + 1);
+    let inside = tokens.get(start..).unwrap_or_default();
+    let end = inside.iter().position(is_outside).unwrap_or(inside.len());
+    let mut sources = inside.get(..end).unwrap_or_default().windows(2).filter_map(|pair| {
+        let [word, name] = pair else { return None };
+        word.is_any(&["from", "join"]).then(|| name.is_word("events_before"))
+    });
+    depth > 0 && sources.next() == Some(true) && sources.all(|is_history| is_history)
+}
+
 /// Splits a SELECT list at its commas, up to the clause that ends it.
 fn select_items<'t, 's>(tokens: &'t [Token<'s>], depth: u32) -> Vec<&'t [Token<'s>]> {
     let skipped = tokens.first().is_some_and(|token| token.is_any(&["distinct", "all"]));

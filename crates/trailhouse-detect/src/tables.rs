@@ -1,4 +1,4 @@
-//! The tables of the front matter: when to run, what may be tuned, and how to alert.
+//! The tables `[params]` and `[alert]`: what may be tuned, and how to alert.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -6,28 +6,13 @@ use toml::de::DeValue;
 
 use crate::{
     diagnostic::{DetectionErrorCode as Code, Report},
+    realert::RealertCondition,
     section::{Found, Keys, Section},
     title::{TitleTemplate, is_column_name},
-    words::WindowOn,
 };
 
 /// How long findings with the same key are one finding, where `alert.dedupe` is not given.
 pub const DEDUPE_DEFAULT: Duration = Duration::from_secs(24 * 3600);
-
-/// The table `[window]`: which rows a run judges, and how often it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// By arrival or by event time.
-    pub on: WindowOn,
-    /// The time between two runs; absent where `cron` or the runner says.
-    pub every: Option<Duration>,
-    /// A cron expression of five fields, checked by form.
-    pub cron: Option<String>,
-    /// How far back `events_before` reaches.
-    pub lookback: Option<Duration>,
-    /// How late rows may come and still be judged in their period.
-    pub lateness: Option<Duration>,
-}
 
 /// The value of a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +43,8 @@ pub struct Alert {
     pub key: Option<Vec<String>>,
     /// How long rows with the same key are one finding; periods are aligned to the Unix epoch.
     pub dedupe: Duration,
-    /// When a finding that was alerted is alerted again: a condition over `events` and
-    /// `last.events`, kept as text.
-    pub realert_when: Option<String>,
+    /// When a finding that was alerted is alerted again; never where it is absent.
+    pub realert_when: Option<RealertCondition>,
     /// The output column that names who or what the finding is about.
     pub entity: Option<String>,
     /// The title of a finding, where it differs from the detection's.
@@ -69,6 +53,32 @@ pub struct Alert {
     pub alerts_max: Option<u32>,
     /// The output columns that an alert shows, in order; empty for all.
     pub columns: Vec<String>,
+}
+
+impl ParamValue {
+    /// Returns the value as one of the type of another; a whole number can stand for any number.
+    pub(crate) fn fitted_to(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Integer(_), Self::Integer(_))
+            | (Self::Float(_), Self::Float(_))
+            | (Self::Text(_), Self::Text(_))
+            | (Self::Boolean(_), Self::Boolean(_)) => Some(self.clone()),
+            (Self::Integer(number), Self::Float(_)) => {
+                number.to_string().parse().ok().map(Self::Float)
+            }
+            (Self::Integer(_) | Self::Float(_) | Self::Text(_) | Self::Boolean(_), _) => None,
+        }
+    }
+
+    /// Returns what kind of value it is, in words.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "a whole number",
+            Self::Float(_) => "a number with a fraction",
+            Self::Text(_) => "a text",
+            Self::Boolean(_) => "true or false",
+        }
+    }
 }
 
 impl fmt::Display for ParamValue {
@@ -83,20 +93,13 @@ impl fmt::Display for ParamValue {
     }
 }
 
-const WINDOW_KEYS: Keys =
-    Keys { known: &["on", "every", "cron", "lookback", "lateness"], required: &[] };
-const PARAM_KEYS: Keys = Keys { known: &["default", "doc"], required: &["default", "doc"] };
-const REALERT_KEYS: Keys = Keys { known: &["when"], required: &["when"] };
-const ALERT_KEYS: Keys = Keys {
+pub(crate) const PARAM_KEYS: Keys =
+    Keys { known: &["default", "doc"], required: &["default", "doc"] };
+pub(crate) const REALERT_KEYS: Keys = Keys { known: &["when"], required: &["when"] };
+pub(crate) const ALERT_KEYS: Keys = Keys {
     known: &["key", "dedupe", "realert", "entity", "title", "max_alerts", "columns"],
     required: &[],
 };
-
-impl Default for Window {
-    fn default() -> Self {
-        Self { on: WindowOn::Arrival, every: None, cron: None, lookback: None, lateness: None }
-    }
-}
 
 impl Default for Alert {
     fn default() -> Self {
@@ -110,30 +113,6 @@ impl Default for Alert {
             columns: Vec::new(),
         }
     }
-}
-
-pub(crate) fn read_window(root: &Section<'_>, report: &mut Report<'_>) -> Window {
-    let Some(section) = root.child("window", &WINDOW_KEYS, report) else {
-        return Window::default();
-    };
-    let on = section.choice("on", &WindowOn::ALL, WindowOn::as_str, report);
-    let window = Window {
-        on: on.unwrap_or(WindowOn::Arrival),
-        every: section.period("every", report),
-        cron: section.parsed("cron", report, parse_cron),
-        lookback: section.period("lookback", report),
-        lateness: section.period("lateness", report),
-    };
-    if window.every.is_some() && window.cron.is_some() {
-        let message = "`window.every` and `window.cron` are both given".to_owned();
-        section.bad_value("cron", message, "keep one of them", report);
-    }
-    if window.lateness.is_some() && window.on == WindowOn::Arrival {
-        let message = "`window.lateness` is only for `on = \"event\"`".to_owned();
-        let help = "by arrival a late row is just a new row";
-        section.bad_value("lateness", message, help, report);
-    }
-    window
 }
 
 pub(crate) fn read_params(root: &Section<'_>, report: &mut Report<'_>) -> BTreeMap<String, Param> {
@@ -157,8 +136,9 @@ pub(crate) fn read_params(root: &Section<'_>, report: &mut Report<'_>) -> BTreeM
         let section =
             Section::open(format!("params.{name}"), inner, value.span(), &PARAM_KEYS, report);
         let doc = section.line("doc", report);
-        let default =
-            section.value("default").and_then(|found| param_value(&section, &found, report));
+        let default = section
+            .value("default")
+            .and_then(|found| param_value(&section, "default", &found, report));
         if let (Some(default), Some(doc)) = (default, doc) {
             params.insert(name.to_owned(), Param { default, doc });
         }
@@ -174,7 +154,9 @@ pub(crate) fn read_alert(root: &Section<'_>, report: &mut Report<'_>) -> Alert {
     Alert {
         key: section.parsed_list("key", report, parse_column),
         dedupe: section.period("dedupe", report).unwrap_or(DEDUPE_DEFAULT),
-        realert_when: realert.and_then(|realert| realert.line("when", report)),
+        realert_when: realert.and_then(|realert| {
+            realert.parsed_in_parts("when", report, RealertCondition::parse_parts)
+        }),
         entity: section.parsed("entity", report, parse_column),
         title: section.parsed("title", report, TitleTemplate::parse),
         alerts_max: section.count("max_alerts", report),
@@ -182,8 +164,9 @@ pub(crate) fn read_alert(root: &Section<'_>, report: &mut Report<'_>) -> Alert {
     }
 }
 
-fn param_value(
+pub(crate) fn param_value(
     section: &Section<'_>,
+    key: &str,
     found: &Found<&DeValue<'_>>,
     report: &mut Report<'_>,
 ) -> Option<ParamValue> {
@@ -198,7 +181,7 @@ fn param_value(
     let boolean = value.as_bool().map(ParamValue::Boolean);
     let parsed = integer.or(float).or(text).or(boolean);
     if parsed.is_none() {
-        section.wrong_type("default", found, "a number, a text, true or false", report);
+        section.wrong_type(key, found, "a number, a text, true or false", report);
     }
     parsed
 }
@@ -206,13 +189,4 @@ fn param_value(
 fn parse_column(text: &str) -> Result<String, &'static str> {
     let fits = is_column_name(text);
     fits.then(|| text.to_owned()).ok_or("use the name of an output column, in lower case")
-}
-
-/// Accepts five fields of digits, names and the signs of cron; what they mean is the scheduler's.
-fn parse_cron(text: &str) -> Result<String, &'static str> {
-    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-    let is_cron = |b: u8| b.is_ascii_alphanumeric() || b"*/,-?#".contains(&b);
-    let fits = fields.len() == 5 && fields.iter().all(|field| field.bytes().all(is_cron));
-    fits.then(|| fields.join(" "))
-        .ok_or("use five fields: minute, hour, day of month, month, day of week")
 }

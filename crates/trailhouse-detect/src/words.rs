@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use trailhouse_model::EventTime;
+
 /// How often a finding of the detection is what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
@@ -102,6 +104,28 @@ impl WindowOn {
     }
 }
 
+/// When a period of event time is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JudgeWhen {
+    /// As soon as it has rows, and again when more come.
+    Rows,
+    /// Once, `lateness` after its end, also where it has no row.
+    Closed,
+}
+
+impl JudgeWhen {
+    /// Both choices.
+    pub const ALL: [Self; 2] = [Self::Rows, Self::Closed];
+
+    /// Returns the word that stands for the choice.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// A day of the calendar, as authors date their files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalendarDay {
@@ -123,7 +147,30 @@ macro_rules! shown_as_its_word {
     )*};
 }
 
-shown_as_its_word!(Confidence, Status, Mode, WindowOn);
+shown_as_its_word!(Confidence, Status, Mode, WindowOn, JudgeWhen);
+
+impl CalendarDay {
+    /// Returns the day, in UTC, in which the time lies; a year before 0 or after 65535 is held
+    /// at the end of the range.
+    pub fn of(time: EventTime) -> Self {
+        let (year, month, day) = time.civil_date();
+        Self {
+            year: u16::try_from(year).unwrap_or(if year < 0 { 0 } else { u16::MAX }),
+            month: u8::try_from(month).unwrap_or(1),
+            day: u8::try_from(day).unwrap_or(1),
+        }
+    }
+
+    /// Counts the days from this day to the other, negative where the other is earlier; absent
+    /// where one of them is not in the calendar.
+    pub fn days_until(self, other: Self) -> Option<i64> {
+        let number = |day: Self| {
+            let (year, month, date) = (i64::from(day.year), day.month.into(), day.day.into());
+            EventTime::from_civil(year, month, date, 0, 0, 0).ok().map(|time| time.days())
+        };
+        Some(i64::from(number(other)?) - i64::from(number(self)?))
+    }
+}
 
 impl fmt::Display for CalendarDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

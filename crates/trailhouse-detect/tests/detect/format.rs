@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use trailhouse_detect::{
-    Confidence, DetectionErrorCode as Code, Mode, ParamValue, Status, WindowOn, parse_detection,
-    parse_manifest, read_detection,
+    Confidence, DetectionErrorCode as Code, JudgeWhen, Mode, ParamValue, Status, WindowOn,
+    parse_detection, parse_manifest, read_detection,
 };
 use trailhouse_model::Severity;
 
@@ -29,14 +29,17 @@ fn every_key_is_read() {
     assert_eq!(it.false_positives, ["an announced change"]);
     assert_eq!(it.needs, ["management"]);
     assert_eq!(it.window.on, WindowOn::Event);
-    assert_eq!(it.window.cron.as_deref(), Some("*/5 * * * *"));
+    assert_eq!(it.window.every, Some(Duration::from_secs(300)));
+    assert_eq!(it.window.span, Some(Duration::from_secs(3600)));
+    assert_eq!((it.window.judge, it.window.cron), (JudgeWhen::Closed, None));
     assert_eq!(it.window.lookback, Some(Duration::from_secs(30 * 86_400)));
     assert_eq!(it.window.lateness, Some(Duration::from_secs(7200)));
     assert_eq!(it.params["min_events"].default, ParamValue::Integer(1));
     assert_eq!(it.params["min_events"].doc, "how many calls it takes");
     assert_eq!(it.alert.key.as_deref(), Some(&["recipient_account_id".into(), "trail".into()][..]));
     assert_eq!(it.alert.dedupe, Duration::from_secs(12 * 3600));
-    assert_eq!(it.alert.realert_when.as_deref(), Some("events >= 10 * last.events"));
+    let realert = it.alert.realert_when.map(|condition| condition.to_string());
+    assert_eq!(realert.as_deref(), Some("events >= 10 * last.events"));
     assert_eq!(it.alert.entity.as_deref(), Some("user_identity_arn"));
     let title = it.alert.title.as_ref().map(|title| title.as_str());
     assert_eq!(title, Some("{user_identity_arn} stopped {trail}"));

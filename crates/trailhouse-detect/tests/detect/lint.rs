@@ -27,9 +27,48 @@ fn check_where(condition: &str, expected: &[&str]) {
 
 #[test]
 fn the_samples_are_clean() {
-    for text in [TRAIL_STOPPED, KEY_BURST] {
+    let by_event = KEY_BURST.replace(
+        "-- +++\nSELECT",
+        "-- window = { on = \"event\", every = \"1h\" }\n-- +++\nSELECT",
+    );
+    for text in [TRAIL_STOPPED, &by_event] {
         assert_eq!(lint_detection("x.sql", &detection(text)), []);
     }
+}
+
+#[test]
+fn what_counts_is_told_to_judge_by_event_time() {
+    let findings = lint_detection("x.sql", &detection(KEY_BURST));
+    let found: Vec<(&str, u32)> =
+        findings.iter().map(|finding| (finding.code, finding.line)).collect();
+    assert_eq!(found, [("counts-by-arrival", 18)]);
+    let select = "SELECT event_id, event_time, user_identity_arn";
+    let check = |sql: &str, expected: &[(&str, u32)]| check_under(KEY_BURST, sql, expected);
+    let warned = [("counts-by-arrival", 2)];
+    check(&format!("{select},\nrow_number() OVER (ORDER BY event_time) AS n FROM events"), &warned);
+    check(
+        &format!(
+            "WITH c AS (\nSELECT user_name, count(*) AS n FROM events GROUP BY user_name)\n\
+             {select} FROM events JOIN c USING (user_name) WHERE n >= 3"
+        ),
+        &warned,
+    );
+    check(
+        &format!(
+            "WITH c AS (\nSELECT a, count(*) AS n FROM events_before JOIN events USING (a) \
+             GROUP BY a)\n{select} FROM c"
+        ),
+        &warned,
+    );
+    check(
+        &format!(
+            "WITH c AS (SELECT a, count(*) AS n FROM events_before GROUP BY a HAVING count(*) > 3)\n\
+             {select} FROM events JOIN c USING (a)"
+        ),
+        &[],
+    );
+    check(&format!("{select},\ncount(*) AS calls FROM events GROUP BY event_id"), &[]);
+    check(&format!("WITH q AS (SELECT DISTINCT a FROM events_before)\n{select} FROM events"), &[]);
 }
 
 #[test]
@@ -145,5 +184,5 @@ fn a_detection_without_technique_is_mentioned() {
     let findings = lint_detection("x.sql", &detection(&text));
     let found: Vec<(&str, &str)> =
         findings.iter().map(|finding| (finding.code, finding.severity.as_str())).collect();
-    assert_eq!(found, [("techniques", "warning")]);
+    assert_eq!(found, [("techniques", "warning"), ("counts-by-arrival", "warning")]);
 }

@@ -44,7 +44,7 @@ fn a_whole_pack_has_nothing_to_complain_about() {
 #[test]
 fn mistakes_of_all_files_come_together_and_the_rest_can_be_judged() {
     let broken = files(&[
-        ("a/one.sql", "SELECT 1"),
+        ("a/one.sql", "-- ++ +\n-- id = \"x\"\nSELECT 1"),
         ("a/two.sql", "-- +++\n-- +++\nSELECT 1"),
         ("a/two.md", "text"),
         ("b/three.sql", KEY_BURST),
@@ -64,6 +64,35 @@ fn mistakes_of_all_files_come_together_and_the_rest_can_be_judged() {
     assert_eq!(lint_pack(&readable), []);
     let lint = LintFinding::from(&errors.errors[0]);
     assert_eq!((lint.code, lint.severity), ("E-DET-002", LintSeverity::Error));
+}
+
+#[test]
+fn sql_without_front_matter_is_a_query_by_its_path() {
+    let pack = Pack::from_files(files(&[
+        ("keys.sql", "\n-- who made keys\nSELECT 1;\n"),
+        ("hunts/more.sql", "SELECT 2"),
+    ]))
+    .unwrap();
+    let found: Vec<(&str, &str)> =
+        pack.queries.iter().map(|query| (query.path.as_str(), query.sql.as_str())).collect();
+    let expected = [("hunts/more.sql", "SELECT 2"), ("keys.sql", "-- who made keys\nSELECT 1")];
+    assert_eq!((found.as_slice(), pack.entries.len()), (&expected[..], 1));
+    assert_eq!(lint_pack(&pack), []);
+}
+
+#[test]
+fn what_means_to_be_a_detection_is_no_query() {
+    for (sql, beside) in [
+        ("-- schema = 1\nSELECT 1", "x/two.sql"),
+        ("--+++\nSELECT 1", "x/two.sql"),
+        ("SELECT 1", "x/one.md"),
+        ("SELECT 1", "x/one.tests.json"),
+        (" ; ", "x/two.sql"),
+    ] {
+        let errors = Pack::from_files(files(&[("x/one.sql", sql), (beside, "SELECT 2")]));
+        let errors = errors.unwrap_err().errors;
+        assert!(errors.iter().any(|error| error.origin == "x/one.sql"), "{sql} {beside}");
+    }
 }
 
 #[test]
@@ -99,6 +128,7 @@ fn what_is_missing_twice_or_astray_is_named() {
         ("iam/key_burst.sql", "case-fires"),
         ("iam/key_burst.sql", "case-quiet"),
         ("iam/key_burst.sql", "runbook"),
+        ("iam/key_burst.sql", "counts-by-arrival"),
         ("iam/notes.txt", "stranger"),
         ("logging/trail_stopped.sql", "duplicate-id"),
     ];
@@ -164,7 +194,13 @@ fn bad_cases_are_named_with_their_place() {
         "[{\"name\": \"a\",\n  \"fire\": true}]",
         2,
         8,
-        "unknown field `fire`, expected one of `name`, `fires`, `events`, `history`, `expect`, `note`",
+        "unknown field `fire`, expected one of `name`, `fires`, `events`, `history`, `tables`, `expect`, `also`, `note`",
+    );
+    check_bad_cases(
+        "[{\"name\": \"a\", \"fires\": false, \"events\": [], \"also\": [\"b\"]}]",
+        1,
+        11,
+        "`a` must not fire but lists others under `also`",
     );
     check_bad_cases("[{\"name\": \"a\", \"fires\": true}]", 1, 29, "missing field `events`");
     check_bad_cases(
@@ -184,6 +220,19 @@ fn bad_cases_are_named_with_their_place() {
         1,
         11,
         "`bad` is not a severity; use info, low, medium, high or critical",
+    );
+    check_bad_cases(
+        "[{\"name\": \"a\", \"fires\": true, \"events\": [], \"tables\": {\"honeytokens\": [{\"kind\": \"user\"}]}}]",
+        1,
+        11,
+        "tables.honeytokens:1: the column `value` is missing",
+    );
+    check_bad_cases(
+        "[{\"name\": \"a\", \"fires\": true, \"events\": [], \"tables\": {\"findings\": []}}]",
+        1,
+        11,
+        "tables.findings: `findings` is no table of a site: use accounts, assets, honeytokens, \
+         lookup.<name> or intel.<name>",
     );
 }
 

@@ -25,7 +25,9 @@ pub(crate) const TRAIL_STOPPED: &str = r#"-- +++
 --
 -- [window]
 -- on = "event"
--- cron = "*/5 * * * *"
+-- every = "5m"
+-- span = "1h"
+-- judge = "closed"
 -- lookback = "30d"
 -- lateness = "2h"
 --
