@@ -12,13 +12,21 @@
 //! | `quarantine` | as stored, and `is_open`: whether it still waits for something |
 //! | `findings` | one row per fingerprint, merged from the rows that runs wrote |
 //!
+//! and, from the folder of the site, what [`SiteContext`] lists: `accounts`, `assets`, `honeytokens`,
+//! `lookup.*`, `intel.*` and functions over addresses. Without a folder they are there and empty.
+//!
 //! The schema `stored` has the same tables without what the views add.
 
+mod conditions;
 mod content_hash;
+mod context;
 mod dialect;
 pub mod error;
+mod judge;
+mod opaque;
 mod open;
 pub mod output;
+mod params;
 mod planner;
 mod rows;
 mod scope;
@@ -30,7 +38,13 @@ mod unique;
 mod views;
 
 pub use self::{
+    conditions::rows_matching,
+    context::{ContextErrors, SiteContext, SiteFolders},
     error::{Position, QueryError, Span},
+    judge::{
+        Answer, BaselineCost, EmptyPeriods, JudgeLimits, Judged, JudgedPeriods, Period,
+        PeriodAnswer, Question, ScanCost, TouchedPeriod,
+    },
     output::{
         Format, FormatError, OutputError, RowWriter, TableLimits, Written,
         escape::{escape_json, escape_terminal, is_control},

@@ -1,28 +1,61 @@
 //! Opens sessions over lakes and over rows in memory.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{
     catalog::TableProvider,
-    datasource::{ViewTable, empty::EmptyTable, provider_as_source},
+    datasource::{empty::EmptyTable, provider_as_source},
     error::DataFusionError,
     execution::SessionState,
     logical_expr::{LogicalPlan, LogicalPlanBuilder},
 };
 use deltalake_core::{DeltaTable, Path, kernel::Add};
-use trailhouse_lake::{Lake, TableName};
-use trailhouse_model::TableVersion;
+use trailhouse_lake::{AddedFile, Lake, TableName};
+use trailhouse_model::{EventTime, TableVersion};
 
 use crate::{
     error::{QueryError, Vocabulary, classify},
+    judge::{
+        Period,
+        baseline::Origin,
+        period::{EVENT_DATE, since_day, within},
+        tables::first_day_before,
+    },
+    opaque::OpaqueView,
     scope::EventsScope,
     session::{QuerySession, SessionOptions, new_context},
     tables::{Providers, rows_in_memory, some_files, whole_table},
 };
 
-const EVENTS: &str = "events";
-const EVENTS_BEFORE: &str = "events_before";
+pub(crate) const EVENTS: &str = "events";
+pub(crate) const EVENTS_BEFORE: &str = "events_before";
+
+/// The tables that a scope cuts.
+pub(crate) struct ScopedEvents {
+    pub(crate) events: Arc<dyn TableProvider>,
+    pub(crate) before: Arc<dyn TableProvider>,
+    /// All rows that `events` and `events_before` are cut from, where they are cut by time.
+    pub(crate) whole: Option<Arc<dyn TableProvider>>,
+    /// The bounds in time.
+    pub(crate) period: Option<Period>,
+    /// The day of the oldest row of `events`, where it is known.
+    pub(crate) oldest_day: Option<i32>,
+    /// Where `before` comes from, where summaries of it can be kept.
+    pub(crate) origin: Option<Origin>,
+    pub(crate) files: Files,
+}
+
+/// How many files hold the rows of the tables.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Files {
+    pub(crate) events: u64,
+    pub(crate) before: u64,
+}
 
 impl QuerySession {
     /// Opens a session over all of a lake, as it is now.
@@ -39,15 +72,16 @@ impl QuerySession {
     ) -> Result<Self, QueryError> {
         let context = new_context(options).map_err(engine)?;
         let state = Arc::new(context.state());
-        let mut providers = scoped_events(lake, scope, &state).await?;
+        let scoped = scoped_events(lake, scope, &state).await?;
+        let mut others = Providers::new();
         for table in TableName::ALL {
             if table != TableName::Events {
                 let delta = lake.table(table).await?;
                 let provider = whole_table(&delta, Arc::clone(&state)).await.map_err(engine)?;
-                providers.insert(table.as_str(), provider);
+                others.insert(table.as_str(), provider);
             }
         }
-        Self::over(context, providers).await.map_err(engine)
+        Self::over(context, scoped, others).await.map_err(engine)
     }
 
     /// Opens a session that has `events` and `events_before` only, from rows in memory.
@@ -58,12 +92,12 @@ impl QuerySession {
         history: &[RecordBatch],
     ) -> Result<Self, QueryError> {
         let context = new_context(options).map_err(engine)?;
-        let providers = events_in_memory(schema, events, history)?;
-        Self::over(context, providers).await.map_err(engine)
+        let scoped = events_in_memory(schema, events, history)?;
+        Self::over(context, scoped, Providers::new()).await.map_err(engine)
     }
 }
 
-fn engine(error: DataFusionError) -> QueryError {
+pub(crate) fn engine(error: DataFusionError) -> QueryError {
     classify(&error, &Vocabulary::default())
 }
 
@@ -71,76 +105,144 @@ fn events_in_memory(
     schema: &SchemaRef,
     events: &[RecordBatch],
     history: &[RecordBatch],
-) -> Result<Providers, QueryError> {
-    let mut providers = Providers::new();
-    providers.insert(EVENTS, rows_in_memory(schema, events).map_err(engine)?);
-    providers.insert(EVENTS_BEFORE, rows_in_memory(schema, history).map_err(engine)?);
-    Ok(providers)
+) -> Result<ScopedEvents, QueryError> {
+    let events = rows_in_memory(schema, events).map_err(engine)?;
+    let before = rows_in_memory(schema, history).map_err(engine)?;
+    let files = Files::default();
+    Ok(ScopedEvents {
+        events,
+        before,
+        whole: None,
+        period: None,
+        oldest_day: None,
+        origin: None,
+        files,
+    })
 }
 
 async fn scoped_events(
     lake: &Lake,
     scope: EventsScope,
     state: &Arc<SessionState>,
-) -> Result<Providers, QueryError> {
-    let (events, before) = match scope {
+) -> Result<ScopedEvents, QueryError> {
+    match scope {
         EventsScope::Whole => {
             let delta = lake.table(TableName::Events).await?;
             let events = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
             let before = nothing_like(&events);
-            (events, before)
+            let files = Files { events: files_of(&delta)?, before: 0 };
+            Ok(ScopedEvents {
+                events,
+                before,
+                whole: None,
+                period: None,
+                oldest_day: None,
+                origin: None,
+                files,
+            })
         }
-        EventsScope::Arrived { after, up_to } => {
+        EventsScope::Arrived { after, up_to, lookback } => {
+            arrived_events(lake, after, up_to, lookback, state).await
+        }
+        EventsScope::Period { up_to, from, to, before_from } => {
             let delta = lake.table_at(TableName::Events, up_to).await?;
-            let events = arrived(lake, &delta, after, up_to, state).await?;
-            let before = match after {
-                Some(after) => {
-                    let delta = lake.table_at(TableName::Events, after).await?;
-                    whole_table(&delta, Arc::clone(state)).await.map_err(engine)?
-                }
-                None => nothing_like(&events),
-            };
-            (events, before)
+            let whole = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
+            let files = files_of(&delta)?;
+            let files = Files { events: files, before: files };
+            let cut = |name, from, to| OpaqueView::filtered(name, &whole, within(from, to));
+            let events = cut(EVENTS, from, to).map_err(engine)?;
+            let before = cut(EVENTS_BEFORE, before_from, from).map_err(engine)?;
+            Ok(ScopedEvents {
+                events: Arc::new(events),
+                before: Arc::new(before),
+                whole: Some(whole),
+                period: Some(Period { from, to, before_from }),
+                oldest_day: None,
+                origin: None,
+                files,
+            })
         }
         EventsScope::Batches { schema, events, history } => {
-            return events_in_memory(&schema, &events, &history);
+            events_in_memory(&schema, &events, &history)
         }
-    };
-    Ok(Providers::from([(EVENTS, events), (EVENTS_BEFORE, before)]))
+    }
+}
+
+async fn arrived_events(
+    lake: &Lake,
+    after: Option<TableVersion>,
+    up_to: TableVersion,
+    lookback: Option<Duration>,
+    state: &Arc<SessionState>,
+) -> Result<ScopedEvents, QueryError> {
+    let delta = lake.table_at(TableName::Events, up_to).await?;
+    let added = lake.files_added(after, up_to).await?;
+    let oldest_day = added.iter().filter_map(|file| day_of(&file.add)).min();
+    let new_files = u64::try_from(added.len()).unwrap_or(u64::MAX);
+    let events = arrived_rows(lake, &delta, added, state).await?;
+    let (mut before, mut origin) = (nothing_like(&events), None);
+    let mut files = Files { events: new_files, before: 0 };
+    if let Some(version) = after {
+        let delta = lake.table_at(TableName::Events, version).await?;
+        before = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
+        files.before = files_of(&delta)?;
+        let (lake, rows) = (lake.clone(), Arc::clone(&before));
+        origin = Some(Origin { lake, version, table_id: table_id(&delta)?, rows });
+    }
+    if let Some((day, lookback)) = oldest_day.zip(lookback) {
+        let first = first_day_before(day, lookback);
+        let cut = OpaqueView::filtered(EVENTS_BEFORE, &before, vec![since_day(first)]);
+        before = Arc::new(cut.map_err(engine)?);
+    }
+    Ok(ScopedEvents { events, before, whole: None, period: None, oldest_day, origin, files })
+}
+
+fn files_of(delta: &DeltaTable) -> Result<u64, QueryError> {
+    let failed = |error| engine(DataFusionError::External(Box::new(error)));
+    let files = delta.snapshot().map_err(failed)?.log_data().num_files();
+    Ok(u64::try_from(files).unwrap_or(u64::MAX))
+}
+
+fn table_id(delta: &DeltaTable) -> Result<String, QueryError> {
+    let failed = |error| engine(DataFusionError::External(Box::new(error)));
+    Ok(delta.snapshot().map_err(failed)?.metadata().id().to_owned())
+}
+
+/// Returns the day whose events are in a file.
+fn day_of(file: &Add) -> Option<i32> {
+    let day = file.partition_values.get(EVENT_DATE)?.as_deref()?;
+    let midnight = EventTime::parse_rfc3339(&format!("{day}T00:00:00Z")).ok()?;
+    Some(midnight.days())
 }
 
 fn nothing_like(events: &Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
     Arc::new(EmptyTable::new(events.schema()))
 }
 
-/// Returns the rows that were added after one version, up to another.
+/// Returns the rows that were added, as of a version.
 ///
-/// Most of their files are still active at the later version. A file that was compacted away since
-/// is read as of the version that added it: its rows are now in a file with others.
-async fn arrived(
+/// Most of their files are still active at that version. A file that was compacted away since is
+/// read as of the last version that had it: its rows are now in a file with others.
+pub(crate) async fn arrived_rows(
     lake: &Lake,
     delta: &DeltaTable,
-    after: Option<TableVersion>,
-    up_to: TableVersion,
+    added: Vec<AddedFile>,
     state: &Arc<SessionState>,
 ) -> Result<Arc<dyn TableProvider>, QueryError> {
     let active = active_files(delta)?;
-    let added = lake.files_added(after, up_to).await?;
-    let (present, gone): (Vec<Add>, Vec<Add>) =
-        added.into_iter().partition(|file| active.contains(&path_of(file)));
-    let mut parts = vec![some_files(delta, present, Arc::clone(state)).await.map_err(engine)?];
-    let mut gone_left = gone.len();
-    let mut version = after.unwrap_or(TableVersion(0));
-    while gone_left > 0 && version < up_to {
-        let next = version.next();
-        let mut added = lake.files_added(Some(version), next).await?;
-        added.retain(|file| !active.contains(&path_of(file)));
-        if !added.is_empty() {
-            gone_left = gone_left.saturating_sub(added.len());
-            let delta = lake.table_at(TableName::Events, next).await?;
-            parts.push(some_files(&delta, added, Arc::clone(state)).await.map_err(engine)?);
+    let mut present = Vec::new();
+    let mut gone: BTreeMap<TableVersion, Vec<Add>> = BTreeMap::new();
+    for AddedFile { add, last_in } in added {
+        if active.contains(&path_of(&add)) {
+            present.push(add);
+        } else {
+            gone.entry(last_in).or_default().push(add);
         }
-        version = next;
+    }
+    let mut parts = vec![some_files(delta, present, Arc::clone(state)).await.map_err(engine)?];
+    for (version, files) in gone {
+        let delta = lake.table_at(TableName::Events, version).await?;
+        parts.push(some_files(&delta, files, Arc::clone(state)).await.map_err(engine)?);
     }
     union(parts).map_err(engine)
 }
@@ -166,7 +268,7 @@ fn union(parts: Vec<Arc<dyn TableProvider>>) -> Result<Arc<dyn TableProvider>, D
         });
     }
     match (whole, parts.into_iter().next()) {
-        (Some(plan @ LogicalPlan::Union(_)), _) => Ok(Arc::new(ViewTable::new(plan, None))),
+        (Some(plan @ LogicalPlan::Union(_)), _) => Ok(Arc::new(OpaqueView::of(plan))),
         (_, Some(only)) => Ok(only),
         (_, None) => Err(DataFusionError::Internal("a union of nothing".to_owned())),
     }

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     error::{QueryError, Vocabulary, classify},
+    params::set_params,
     statement,
     stream::QueryStream,
 };
@@ -50,7 +51,17 @@ impl Planner {
 
     /// Checks a statement and resolves its names.
     pub(crate) async fn plan(&self, sql: &str) -> Result<LogicalPlan, QueryError> {
-        let statement = statement::parse(sql, &self.vocabulary)?;
+        self.plan_with(sql, &[]).await
+    }
+
+    /// Does the same with other values of the statement's parameters.
+    pub(crate) async fn plan_with(
+        &self,
+        sql: &str,
+        params: &[(String, String)],
+    ) -> Result<LogicalPlan, QueryError> {
+        let mut statement = statement::parse(sql, &self.vocabulary)?;
+        set_params(&mut statement, params)?;
         let failed = |error| self.failed(&error, sql);
         let state = self.context.state();
         let plan = state.statement_to_plan(statement).await.map_err(failed)?;
@@ -58,7 +69,7 @@ impl Planner {
         json_as_text(plan).map_err(failed)
     }
 
-    fn failed(&self, error: &DataFusionError, sql: &str) -> QueryError {
+    pub(crate) fn failed(&self, error: &DataFusionError, sql: &str) -> QueryError {
         classify(error, &self.vocabulary).located(sql)
     }
 }

@@ -1,7 +1,9 @@
 //! Which rows a detection judges, and which it may compare with.
 
+use std::time::Duration;
+
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use trailhouse_model::TableVersion;
+use trailhouse_model::{EventTime, TableVersion};
 
 /// What the tables `events` and `events_before` of a session hold.
 #[derive(Debug, Clone)]
@@ -15,6 +17,21 @@ pub enum EventsScope {
         after: Option<TableVersion>,
         /// The last version to judge.
         up_to: TableVersion,
+        /// How far back before the day of the oldest new event the earlier rows reach, in whole
+        /// days. Without it all are there; with it those without a time are not.
+        lookback: Option<Duration>,
+    },
+    /// The events of a period of event time in one version of the table, whenever they arrived;
+    /// before them, those of the time before.
+    Period {
+        /// The version of the table.
+        up_to: TableVersion,
+        /// The first time to judge.
+        from: EventTime,
+        /// The first time after the period.
+        to: EventTime,
+        /// Where the time before begins.
+        before_from: EventTime,
     },
     /// Rows in memory, as the cases of a detection bring them.
     Batches {

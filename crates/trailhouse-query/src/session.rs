@@ -1,6 +1,6 @@
 //! A session: tables, functions, limits.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use datafusion::{
     catalog::{MemorySchemaProvider, SchemaProvider},
@@ -16,7 +16,10 @@ use datafusion::{
 };
 
 use crate::{
-    error::{QueryError, Vocabulary},
+    context::SiteContext,
+    error::{QueryError, Vocabulary, classify},
+    judge::tables::JudgedTables,
+    open::{EVENTS, EVENTS_BEFORE, ScopedEvents},
     planner::{Planner, on_planning_stack},
     stream::QueryStream,
     tables::Providers,
@@ -47,7 +50,9 @@ impl Default for SessionOptions {
 
 /// Answers queries over the tables of one lake, as they were when the session was opened.
 pub struct QuerySession {
-    planner: Arc<Planner>,
+    pub(crate) planner: Arc<Planner>,
+    pub(crate) judged: Arc<JudgedTables>,
+    pub(crate) baselines: Option<PathBuf>,
 }
 
 impl QuerySession {
@@ -83,13 +88,17 @@ impl QuerySession {
         &self.planner.vocabulary.functions
     }
 
-    /// Opens a session over providers, with the views on top of them.
+    /// Opens a session over the tables that are judged and others, with the views on top of them.
     pub(crate) async fn over(
         context: SessionContext,
-        providers: Providers,
+        scoped: ScopedEvents,
+        others: Providers,
     ) -> Result<Self, DataFusionError> {
-        let mut providers = providers;
-        let unique = providers.get("events").and_then(UniqueEvents::over);
+        let mut providers = others;
+        providers.insert(EVENTS, Arc::clone(&scoped.events));
+        providers.insert(EVENTS_BEFORE, Arc::clone(&scoped.before));
+        let judged = Arc::new(JudgedTables::new(scoped)?);
+        let unique = providers.get(EVENTS).and_then(UniqueEvents::over);
         let has_unique = unique.is_some();
         providers.extend(unique.map(|unique| (EVENTS_UNIQUE, unique)));
         let stored = Arc::new(MemorySchemaProvider::new());
@@ -113,8 +122,34 @@ impl QuerySession {
             let view = Arc::new(ViewTable::new(plan, Some(sql.to_owned())));
             context.register_table(TableReference::bare("event_id_conflicts"), view)?;
         }
-        let vocabulary = Arc::new(vocabulary(&context).await?);
-        Ok(Self { planner: Arc::new(Planner { context, vocabulary }) })
+        let planner = Self::with_site(context, &SiteContext::none()).await?;
+        Ok(Self { planner, judged, baselines: None })
+    }
+
+    /// Makes the tables and functions of a site known, in place of those of another site.
+    ///
+    /// A session has those of a site that says nothing until then, so that every query plans.
+    pub async fn with_context(mut self, site: &SiteContext) -> Result<Self, QueryError> {
+        let context = self.planner.context.clone();
+        let made = Self::with_site(context, site).await;
+        self.planner = made.map_err(|error| classify(&error, &Vocabulary::default()))?;
+        Ok(self)
+    }
+
+    async fn with_site(
+        context: SessionContext,
+        site: &SiteContext,
+    ) -> Result<Arc<Planner>, DataFusionError> {
+        let catalog = context
+            .catalog(CATALOG)
+            .ok_or_else(|| DataFusionError::Internal(format!("no catalog `{CATALOG}`")))?;
+        let schema = catalog
+            .schema(SCHEMA)
+            .ok_or_else(|| DataFusionError::Internal(format!("no schema `{SCHEMA}`")))?;
+        site.register(&context, catalog.as_ref(), schema.as_ref())?;
+        let mut vocabulary = vocabulary(&context).await?;
+        vocabulary.columns.extend(site.columns());
+        Ok(Arc::new(Planner { context, vocabulary: Arc::new(vocabulary) }))
     }
 }
 
@@ -159,7 +194,7 @@ fn runtime(options: &SessionOptions) -> Result<Arc<RuntimeEnv>, DataFusionError>
     RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()
 }
 
-async fn vocabulary(context: &SessionContext) -> Result<Vocabulary, DataFusionError> {
+pub(crate) async fn vocabulary(context: &SessionContext) -> Result<Vocabulary, DataFusionError> {
     let mut vocabulary = Vocabulary::default();
     let schema = context
         .catalog(CATALOG)

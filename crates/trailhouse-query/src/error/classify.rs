@@ -10,6 +10,7 @@ use datafusion::{
 use deltalake_core::DeltaTableError;
 
 use super::{Position, QueryError, Span, Vocabulary};
+use crate::context::{INTEL, LOOKUP};
 
 /// Says in our words what the engine says, and looks up what was likely meant.
 pub(crate) fn classify(error: &DataFusionError, vocabulary: &Vocabulary) -> QueryError {
@@ -78,6 +79,15 @@ fn wrapped(error: &DataFusionError) -> Option<&DataFusionError> {
         DataFusionError::Collection(errors) => errors.first(),
         DataFusionError::External(source) => source.downcast_ref(),
         _ => None,
+    }
+}
+
+/// Lookups and lists of indicators are known by their schema too.
+fn table_as_written(name: &str) -> String {
+    let mut parts = name.rsplit('.');
+    match (parts.next().unwrap_or(name), parts.next()) {
+        (table, Some(schema @ (LOOKUP | INTEL))) => format!("{schema}.{table}"),
+        (table, Some(_) | None) => table.to_owned(),
     }
 }
 
@@ -171,7 +181,7 @@ fn plan_problem(
 ) -> QueryError {
     let at = diagnostic.and_then(|diagnostic| diagnostic.span).map(span);
     if let Some(name) = quoted(message, "table '", "' not found") {
-        let name = name.rsplit('.').next().unwrap_or(name).to_owned();
+        let name = table_as_written(name);
         let suggestion = vocabulary.table(&name);
         return QueryError::UnknownTable { name, suggestion, at };
     }

@@ -18,6 +18,10 @@ impl QueryError {
             | Self::Plan { .. }
             | Self::Refused { .. }
             | Self::Limit { .. }
+            | Self::TimedOut { .. }
+            | Self::TooManyRows { .. }
+            | Self::UnknownParameter { .. }
+            | Self::NotALiteral { .. }
             | Self::Execution { .. }
             | Self::Lake(_)
             | Self::Table { .. }

@@ -5,11 +5,19 @@ mod locate;
 mod render;
 mod suggest;
 
-use std::fmt;
+use std::{borrow::Cow, fmt, time::Duration};
 
 use trailhouse_lake::LakeError;
 
-pub(crate) use self::{classify::classify, suggest::Vocabulary};
+use crate::{
+    context::{INTEL, LOOKUP},
+    output::escape::escape_terminal,
+};
+
+pub(crate) use self::{
+    classify::classify,
+    suggest::{Vocabulary, closest},
+};
 
 /// A place in SQL text: line and column, both counted from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +100,32 @@ pub enum QueryError {
         /// Who asked for how much.
         message: String,
     },
+    /// The query took longer than allowed.
+    #[error("the query took longer than {} seconds", limit.as_secs_f64())]
+    TimedOut {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The query put out more rows than allowed.
+    #[error("the query puts out more than {rows_max} rows")]
+    TooManyRows {
+        /// How many it may put out.
+        rows_max: u64,
+    },
+    /// A parameter that the query does not have.
+    #[error("no parameter `{name}`")]
+    UnknownParameter {
+        /// The name that was given.
+        name: String,
+        /// The name that was likely meant.
+        suggestion: Option<String>,
+    },
+    /// The value of a parameter is not one SQL literal.
+    #[error("the value of the parameter `{name}` is not a literal")]
+    NotALiteral {
+        /// The parameter.
+        name: String,
+    },
     /// A value made the query fail while it ran.
     #[error("{message}")]
     Execution {
@@ -118,7 +152,7 @@ pub enum QueryError {
 impl QueryError {
     /// Says whether a limit of the session was passed, and not a mistake made.
     pub fn is_limit(&self) -> bool {
-        matches!(self, Self::Limit { .. })
+        matches!(self, Self::Limit { .. } | Self::TimedOut { .. } | Self::TooManyRows { .. })
     }
 
     /// Returns where in the text the trouble is, where that is known.
@@ -131,6 +165,10 @@ impl QueryError {
             | Self::Plan { at, .. } => *at,
             Self::Refused { .. }
             | Self::Limit { .. }
+            | Self::TimedOut { .. }
+            | Self::TooManyRows { .. }
+            | Self::UnknownParameter { .. }
+            | Self::NotALiteral { .. }
             | Self::Execution { .. }
             | Self::Lake(_)
             | Self::Table { .. }
@@ -143,11 +181,15 @@ impl QueryError {
         match self {
             Self::UnknownColumn { suggestion, .. }
             | Self::UnknownTable { suggestion, .. }
-            | Self::UnknownFunction { suggestion, .. } => suggestion.as_deref(),
+            | Self::UnknownFunction { suggestion, .. }
+            | Self::UnknownParameter { suggestion, .. } => suggestion.as_deref(),
             Self::Parse { .. }
             | Self::Plan { .. }
             | Self::Refused { .. }
             | Self::Limit { .. }
+            | Self::TimedOut { .. }
+            | Self::TooManyRows { .. }
+            | Self::NotALiteral { .. }
             | Self::Execution { .. }
             | Self::Lake(_)
             | Self::Table { .. }
@@ -156,16 +198,23 @@ impl QueryError {
     }
 
     /// Returns what can be done about it, where that is not the suggestion.
-    pub(crate) fn advice(&self) -> Option<&'static str> {
+    pub(crate) fn advice(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Refused { .. } => Some("use SELECT, EXPLAIN, SHOW or DESCRIBE"),
+            Self::Refused { .. } => Some("use SELECT, EXPLAIN, SHOW or DESCRIBE".into()),
             Self::Limit { .. } => {
-                Some("allow more with --memory, or narrow the query by event_date or event_time")
+                let advice =
+                    "allow more with --memory, or narrow the query by event_date or event_time";
+                Some(advice.into())
             }
+            Self::TimedOut { .. } | Self::TooManyRows { .. } => {
+                Some("narrow its WHERE clause, or group its rows".into())
+            }
+            Self::UnknownTable { name, .. } => file_to_make(name).map(Cow::Owned),
             Self::Parse { .. }
             | Self::UnknownColumn { .. }
-            | Self::UnknownTable { .. }
             | Self::UnknownFunction { .. }
+            | Self::UnknownParameter { .. }
+            | Self::NotALiteral { .. }
             | Self::Plan { .. }
             | Self::Execution { .. }
             | Self::Lake(_)
@@ -179,6 +228,19 @@ impl QueryError {
     /// The text of the query is escaped: nothing in it reaches the terminal as a command.
     pub fn render(&self, sql: &str) -> String {
         render::render(self, sql)
+    }
+}
+
+/// Says which file makes a lookup or a list of indicators.
+fn file_to_make(table: &str) -> Option<String> {
+    let (schema, name) = table.split_once('.')?;
+    let name = escape_terminal(name);
+    match schema {
+        LOOKUP => Some(format!(
+            "make lookups/{name}.csv in the folder of --context, or in that of the pack"
+        )),
+        INTEL => Some(format!("make intel/{name}.txt, .csv or .json in the folder of --context")),
+        _ => None,
     }
 }
 

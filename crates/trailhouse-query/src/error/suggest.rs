@@ -30,7 +30,12 @@ impl Vocabulary {
 
     /// Returns the closest table.
     pub(crate) fn table(&self, name: &str) -> Option<String> {
-        closest(name, self.columns.keys().map(String::as_str))
+        let tables = self.columns.keys().map(String::as_str);
+        let Some((schema, name)) = name.split_once('.') else {
+            return closest(name, tables.filter(|table| !table.contains('.')));
+        };
+        let of_schema = tables.filter_map(|table| table.strip_prefix(schema)?.strip_prefix('.'));
+        closest(name, of_schema).map(|table| format!("{schema}.{table}"))
     }
 
     /// Returns the closest function.

@@ -1,10 +1,21 @@
 //! Queries over real lakes in temporary folders.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test may fail loudly"
+)]
 
+mod baselines;
+mod context;
 mod errors;
 mod formats;
+mod judge;
 mod language;
+mod mmdb;
+mod periods;
+mod portable;
 mod pruning;
 mod scopes;
 mod support;

@@ -21,7 +21,7 @@ async fn check(
     events: &[&str],
     before: &[&str],
 ) {
-    let scope = EventsScope::Arrived { after, up_to };
+    let scope = EventsScope::Arrived { after, up_to, lookback: None };
     let session = QuerySession::open_scoped(&place.lake, &one_thread(), scope).await.unwrap();
     assert_eq!(names(&session, "events").await, events, "{after:?} to {up_to}");
     assert_eq!(names(&session, "events_before").await, before, "{after:?} to {up_to}");
@@ -73,7 +73,7 @@ async fn predicates_prune_within_a_scope() {
     let first = place.commit(&[record("A", "2026-05-01T08:00:00Z")]).await;
     place.commit(&[record("B", "2026-05-02T08:00:00Z")]).await;
     let third = place.commit(&[record("C", "2026-05-03T08:00:00Z")]).await;
-    let scope = EventsScope::Arrived { after: Some(first), up_to: third };
+    let scope = EventsScope::Arrived { after: Some(first), up_to: third, lookback: None };
     let session = QuerySession::open_scoped(&place.lake, &one_thread(), scope).await.unwrap();
     let files = async |sql: &str| session.explain(sql).await.unwrap().matches(".parquet").count();
     assert_eq!(files("SELECT event_id FROM events").await, 2);

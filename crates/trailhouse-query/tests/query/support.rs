@@ -1,5 +1,10 @@
 //! What the tests share: lakes made of small CloudTrail objects.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -41,14 +46,28 @@ impl Place {
 
     /// Stores one object with these records in a commit of its own.
     pub(crate) async fn commit(&mut self, records: &[Value]) -> TableVersion {
+        self.commit_objects(&[json!({ "Records": records }).to_string().into_bytes()]).await
+    }
+
+    /// Stores objects in one commit.
+    pub(crate) async fn commit_objects(&mut self, bodies: &[Vec<u8>]) -> TableVersion {
+        let objects = bodies.iter().map(|body| self.object(body)).collect();
+        let batch = BatchId::new(format!("batch-{}", self.objects));
+        let writer = self.lake.event_writer().await.unwrap();
+        let outcome = writer.commit(CommitRequest { batch, objects }).await;
+        let CommitOutcome::Committed { version } = outcome else {
+            panic!("not committed: {outcome:?}");
+        };
+        version
+    }
+
+    fn object(&mut self, body: &[u8]) -> CommitObject {
         self.objects += 1;
         let key = format!("AWSLogs/111122223333/CloudTrail/{}.json", self.objects);
         let object = ObjectRef::new(BucketName::new("trail"), ObjectKey::new(key));
-        let body = json!({ "Records": records }).to_string();
         let decoded_at = EventTime::parse_rfc3339("2026-06-01T00:00:00Z").unwrap();
         let context = DecodeContext { object_id: object.id(), delivered_at: None, decoded_at };
-        let decoded =
-            Decoder::new(DecodeLimits::default()).decode(&context, body.as_bytes()).unwrap();
+        let decoded = Decoder::new(DecodeLimits::default()).decode(&context, body).unwrap();
         assert_eq!(decoded.rejects.len(), 0);
         let committed = CommittedObject {
             id: object.id(),
@@ -64,15 +83,7 @@ impl Place {
             outcome: ObjectOutcome::Stored,
             object,
         };
-        let object = CommitObject { committed, events: decoded.events, rejects: Vec::new() };
-        let batch = BatchId::new(format!("batch-{}", self.objects));
-        let writer = self.lake.event_writer().await.unwrap();
-        let request = CommitRequest { batch, objects: vec![object] };
-        let outcome = writer.commit(request).await;
-        let CommitOutcome::Committed { version } = outcome else {
-            panic!("not committed: {outcome:?}");
-        };
-        version
+        CommitObject { committed, events: decoded.events, rejects: Vec::new() }
     }
 
     /// Opens a session whose plans do not depend on the machine.
@@ -141,4 +152,29 @@ pub(crate) async fn value(session: &QuerySession, sql: &str) -> Value {
     let rows = rows_as_json(&batches(session, sql).await).unwrap();
     assert_eq!(rows.len(), 1, "{rows:?}");
     rows.into_iter().next().unwrap().into_values().next().unwrap()
+}
+
+/// The objects of the real corpora, where they are there.
+pub(crate) fn corpus_objects() -> Option<Vec<Vec<u8>>> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora");
+    let folder = std::env::var_os("TRAILHOUSE_CORPORA").map_or(default, PathBuf::from);
+    if !folder.is_dir() {
+        eprintln!("SKIPPED: no corpora at {}; set TRAILHOUSE_CORPORA", folder.display());
+        return None;
+    }
+    let mut paths = Vec::new();
+    objects_below(&folder, &mut paths);
+    paths.sort();
+    Some(paths.iter().map(|path| fs::read(path).unwrap()).collect())
+}
+
+fn objects_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            objects_below(&path, found);
+        } else if path.to_string_lossy().ends_with(".json.gz") {
+            found.push(path);
+        }
+    }
 }

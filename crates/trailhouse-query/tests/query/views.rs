@@ -1,6 +1,6 @@
 //! The views over quarantine and findings.
 
-use trailhouse_lake::{FindingRow, RunRecord, RunStatus};
+use trailhouse_lake::{FindingRow, RunCounts, RunKind, RunRecord, RunStatus, TableName};
 use trailhouse_model::{
     BucketName, EventTime, ObjectKey, ObjectRef, QuarantineEntry, QuarantineReason, Severity,
     TableVersion,
@@ -30,6 +30,8 @@ fn finding(fingerprint: &str, found_at: &str, event_ids: &[&str], region: &str) 
         techniques: vec!["T1078".to_owned()],
         row: "{}".to_owned(),
         suppressed_by: None,
+        alert: None,
+        tags: vec![],
         run_id: format!("run-{found_at}"),
         from_version: None,
         to_version: TableVersion(1),
@@ -42,12 +44,15 @@ fn run(row: &FindingRow) -> RunRecord {
         run_id: row.run_id.clone(),
         detection_id: row.detection_id.clone(),
         detection_version: row.detection_version.clone(),
+        kind: RunKind::Schedule,
         from_version: row.from_version,
         to_version: row.to_version,
+        from_time: None,
+        to_time: None,
         started_at: row.found_at,
         finished_at: row.found_at,
         status: RunStatus::Ok,
-        findings: 1,
+        counts: RunCounts::default(),
         error: None,
     }
 }
@@ -60,7 +65,8 @@ async fn findings_of_one_fingerprint_are_one_row() {
         finding("f2", "2026-05-01T08:00:00Z", &["x"], "eu-west-1"),
         finding("f1", "2026-05-02T08:00:00Z", &["b", "c"], "us-east-1"),
     ] {
-        place.lake.append_findings(vec![run(&row)], &[row]).await.unwrap();
+        let since = place.lake.latest_version(TableName::Findings).await.unwrap();
+        place.lake.append_findings(since, vec![run(&row)], &[row]).await.unwrap();
     }
     let session = place.session().await;
     let sql = "SELECT fingerprint, title, events, array_sort(event_ids) AS event_ids, \
