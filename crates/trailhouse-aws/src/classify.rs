@@ -69,6 +69,11 @@ impl Trouble {
         }
     }
 
+    /// Returns what the other side said.
+    pub(crate) fn said(&self) -> String {
+        format!("{}: {}", self.code, self.message)
+    }
+
     pub(crate) fn into_port_error(self, action: &'static str, subject: String) -> PortError {
         let Self { kind, place: _, code, message, advice } = self;
         PortError::with_source(kind, action, AwsFailure { subject, code, message, advice })

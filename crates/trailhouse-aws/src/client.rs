@@ -123,6 +123,16 @@ impl AwsClients {
         }
         aws_sdk_sqs::Client::from_conf(sqs.build())
     }
+
+    /// Makes a client for the topics of a region.
+    pub(crate) fn sns(&self, region: &str) -> aws_sdk_sns::Client {
+        let mut sns =
+            aws_sdk_sns::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
+        if let Some(address) = &self.endpoint_url {
+            sns = sns.endpoint_url(address);
+        }
+        aws_sdk_sns::Client::from_conf(sns.build())
+    }
 }
 
 /// The SDK prefers credentials in the environment to a profile that is named in code; people who

@@ -14,6 +14,7 @@ mod listing_steps;
 mod object;
 mod queue;
 mod queue_facts;
+mod topics;
 
 pub use address::{QueueAddress, QueueAddressError, S3Url, S3UrlError};
 pub use client::{AwsClients, AwsOptions};
@@ -23,3 +24,4 @@ pub use listing_counts::ListingCounts;
 pub use object::S3Reader;
 pub use queue::{QueueDepth, SqsQueue};
 pub use queue_facts::QueueFacts;
+pub use topics::SnsTopics;

@@ -1,4 +1,4 @@
-//! S3 and SQS for real, as far as moto is real. Needs the Python that `TRAILHOUSE_TEST_PYTHON`
+//! S3, SQS and SNS for real, as far as moto is real. Needs the Python that `TRAILHOUSE_TEST_PYTHON`
 //! names; skipped, visibly, without it.
 
 #![expect(
@@ -9,6 +9,7 @@
 )]
 
 mod support;
+mod topics;
 
 use std::time::Duration;
 
