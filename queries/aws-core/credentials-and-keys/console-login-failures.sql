@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "credentials", "brute-force"]
 -- mitre       = ["T1110"]
 -- references  = ["https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_failures = { default = 5, doc = "failed sign-ins from one address" }

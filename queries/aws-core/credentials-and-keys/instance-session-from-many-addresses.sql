@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "credentials", "ec2"]
 -- mitre       = ["T1552.005", "T1550.001"]
 -- references  = ["https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on       = "event"
+-- every    = "15m"
+-- span     = "1h"
 -- lookback = "1d"
 --
 -- [params]

@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "credentials", "ssm"]
 -- mitre       = ["T1555.006"]
 -- references  = ["https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_parameters = { default = 20, doc = "different parameters read with decryption by one principal" }

@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "credentials", "ec2"]
 -- mitre       = ["T1555.006", "T1552"]
 -- references  = ["https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetPasswordData.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_instances = { default = 5, doc = "different instances asked for" }

@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "credentials", "secrets"]
 -- mitre       = ["T1555.006"]
 -- references  = ["https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_BatchGetSecretValue.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_calls = { default = 1, doc = "calls by filter from one principal" }

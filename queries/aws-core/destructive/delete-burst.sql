@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "destructive", "impact"]
 -- mitre       = ["T1485"]
 -- references  = ["https://attack.mitre.org/techniques/T1485/"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_calls = { default = 8, doc = "different deleting calls by one principal" }

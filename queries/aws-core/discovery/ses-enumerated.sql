@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "discovery", "ses"]
 -- mitre       = ["T1580", "T1526"]
 -- references  = ["https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_calls = { default = 3, doc = "different calls about sending capacity" }

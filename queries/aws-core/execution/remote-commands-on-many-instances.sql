@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "execution", "ssm", "lateral-movement"]
 -- mitre       = ["T1651", "T1021.007"]
 -- references  = ["https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_instances = { default = 3, doc = "instances reached by one principal" }

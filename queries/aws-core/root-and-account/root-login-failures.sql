@@ -9,7 +9,7 @@
 -- mode        = "active"
 -- owner       = "trailhouse"
 -- created     = 2026-11-21
--- modified    = 2026-11-21
+-- modified    = 2026-11-22
 -- tags        = ["aws", "account", "root", "brute-force"]
 -- mitre       = ["T1110.001", "T1078.004"]
 -- references  = ["https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html"]
@@ -17,7 +17,9 @@
 -- needs       = ["management"]
 --
 -- [window]
--- on = "arrival"
+-- on    = "event"
+-- every = "15m"
+-- span  = "1h"
 --
 -- [params]
 -- min_failures = { default = 3, doc = "failed sign-ins that count as guessing" }
