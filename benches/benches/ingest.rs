@@ -4,25 +4,15 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark may fail loudly")]
 
-use std::{fs, hint::black_box, path::Path};
+use std::hint::black_box;
 
-use benches::corpus;
+use benches::write_corpus;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use trailhouse_service::{Drain, IngestSelection, IngestSettings, ingest};
 
-fn write_corpus(folder: &Path) -> u64 {
-    let corpus = corpus();
-    for object in &corpus.objects {
-        let path = folder.join(&object.key);
-        fs::create_dir_all(path.parent().expect("a key has a folder")).expect("a temporary folder");
-        fs::write(path, &object.body).expect("a temporary file");
-    }
-    corpus.events
-}
-
 fn benchmarks(criterion: &mut Criterion) {
     let logs = tempfile::tempdir().expect("a temporary folder");
-    let events = write_corpus(logs.path());
+    let events = write_corpus(logs.path()).expect("a temporary folder");
     let sources = [logs.path().to_string_lossy().into_owned()];
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("ingest");

@@ -1,12 +1,25 @@
 //! The command line.
 
+mod alert;
+mod context;
+mod detect;
+mod format;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use trailhouse_model::{EventTime, QuarantineReason, Severity};
-use trailhouse_query::Format;
+use trailhouse_model::{EventTime, QuarantineReason};
 use trailhouse_service::{Durability, LoopbackAddress};
 
+pub(crate) use self::{
+    alert::AlertCommand,
+    context::{HuntArgs, IntelCommand},
+    detect::{
+        BackfillArgs, DaemonArgs, DetectCommand, ExplainArgs, NewArgs, PacksArgs, RuleLimitArgs,
+        RunArgs, SchemaOf, ShowAs, TestArgs,
+    },
+    format::FormatName,
+};
 use crate::logging::LogFormat;
 
 /// CloudTrail logs into a Delta lake that you query with SQL and that detections watch.
@@ -31,14 +44,17 @@ pub(crate) struct Global {
         default_value = "./trailhouse-lake"
     )]
     pub(crate) lake: String,
-    /// Output format: table, json, ndjson, csv, tsv, parquet or arrow
+    /// Output format: table, json, ndjson, csv, tsv, parquet or arrow; `detect lint` has text and sarif too
     ///
     /// The default is a table on a terminal and ndjson in a pipe; with -o the file's extension decides.
     #[arg(long, global = true, value_name = "FORMAT")]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<FormatName>,
     /// Write the result to a file instead of standard output
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// The site's folder: exceptions, overlays, alerts.toml, accounts, assets, lookups, intel, geo
+    #[arg(long, global = true, env = "TRAILHOUSE_CONTEXT", value_name = "DIR")]
+    pub(crate) context: Option<PathBuf>,
     /// AWS profile
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
@@ -124,6 +140,12 @@ pub(crate) enum Command {
     /// Detections: list, show, check and run them
     #[command(subcommand)]
     Detect(DetectCommand),
+    /// Alerts: try the sinks out, send what waits, look after what could not be sent
+    #[command(subcommand)]
+    Alert(AlertCommand),
+    /// Indicators of the site: list them, and hunt for them in the history
+    #[command(subcommand)]
+    Intel(IntelCommand),
 }
 
 #[derive(Debug, Args)]
@@ -261,60 +283,6 @@ pub(crate) struct QueryArgs {
     /// Rows of a table on a terminal; 0 for all
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub(crate) max_rows: usize,
-}
-
-/// Which detections.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct PackArgs {
-    /// Folder of a detection pack; the built-in one where it is left out
-    #[arg(long, value_name = "DIR")]
-    pub(crate) pack: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DetectCommand {
-    /// List the detections
-    Ls {
-        #[command(flatten)]
-        pack: PackArgs,
-    },
-    /// Show one detection: what it is for, its SQL and its runbook
-    Show {
-        #[command(flatten)]
-        pack: PackArgs,
-        /// The detection's id
-        id: String,
-    },
-    /// Check front matter, SQL, cases and runbooks
-    Lint {
-        #[command(flatten)]
-        pack: PackArgs,
-    },
-    /// Run the cases of the detections
-    Test {
-        #[command(flatten)]
-        pack: PackArgs,
-        /// Only detections whose id contains this
-        #[arg(short = 'k', long = "match", value_name = "TEXT")]
-        matching: Option<String>,
-    },
-    /// Judge what has arrived since each detection's last run
-    Run {
-        #[command(flatten)]
-        pack: PackArgs,
-        /// Only detections whose id contains this
-        #[arg(short = 'k', long = "match", value_name = "TEXT")]
-        matching: Option<String>,
-        /// Judge the whole lake again; findings that are known are not written twice
-        #[arg(long)]
-        all: bool,
-        /// Show only findings of this severity and above
-        #[arg(long, value_name = "SEVERITY")]
-        min_severity: Option<Severity>,
-        /// Exit with 1 where a finding of this run has this severity or a higher one
-        #[arg(long, value_name = "SEVERITY")]
-        fail_on: Option<Severity>,
-    },
 }
 
 fn parse_time(text: &str) -> Result<EventTime, String> {

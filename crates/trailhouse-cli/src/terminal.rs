@@ -11,10 +11,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::OwoColorize;
 use trailhouse_model::Severity;
 use trailhouse_query::{Format, escape_terminal};
-use trailhouse_service::{FailureKind, ServiceError};
+use trailhouse_service::{FailureKind, LineWriter, ServiceError};
 
 use crate::{
-    args::{Global, When},
+    args::{FormatName, Global, When},
     logging::{self, CONSOLE, LogFormat, RepeatLimit},
 };
 
@@ -184,9 +184,14 @@ pub(crate) struct OutputTarget {
 impl OutputTarget {
     /// Opens the output that the flags name.
     pub(crate) fn open(global: &Global) -> Result<Self, ServiceError> {
+        let rows = global.format.map(FormatName::rows);
+        if rows == Some(None) {
+            let message = "text and sarif are formats of `detect lint` only";
+            return Err(ServiceError::new(FailureKind::Usage, message));
+        }
         match &global.output {
-            Some(path) => Self::file(path, global.format),
-            None => Self::standard(global.format),
+            Some(path) => Self::file(path, rows.flatten()),
+            None => Self::standard(rows.flatten()),
         }
     }
 
@@ -224,4 +229,15 @@ fn write_line(text: &str) {
     // Standard error may be closed; there is nobody left to tell.
     let written = writeln!(anstream::stderr(), "{text}");
     drop(written);
+}
+
+/// Standard output for alerts.
+pub(crate) struct Stdout;
+
+impl LineWriter for Stdout {
+    fn write(&self, lines: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(lines.as_bytes())?;
+        out.flush()
+    }
 }

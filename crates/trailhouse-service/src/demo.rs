@@ -5,15 +5,17 @@ use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use trailhouse_query::SessionOptions;
+use trailhouse_detect::SiteRules;
+use trailhouse_query::{JudgeLimits, SessionOptions, SiteContext};
 use trailhouse_runtime::Drain;
 use trailhouse_sample::{Label, Sample, SampleAccount, generate};
 
 use crate::{
-    detect::{self, RunOptions, RunRange, RunReport},
+    detect::{self, EngineSettings, RowChoice, RuleChoice, Rules, RunOptions, RunReport, rulebook},
     error::{FailureKind, ServiceError},
     ingest::{IngestSettings, IngestSummary, Progress, run_blocking},
     lake::LakeAddress,
@@ -78,10 +80,19 @@ pub async fn demo(
     };
     let ingest = watch(&settings, &watch_settings, None, drain, observe).await?;
     let pack = load_pack(None)?;
-    let session = SessionOptions::default();
-    let options = RunOptions { range: RunRange::All, matching: None, session };
+    let engine = EngineSettings {
+        session: SessionOptions::default(),
+        limits: JudgeLimits::default(),
+        cache: None,
+    };
+    let options = RunOptions { rows: RowChoice::All, rules: RuleChoice::default(), engine };
+    let (pack_id, detections) = (pack.manifest.id.clone(), pack.entries.len());
     let address = settings.lake_address();
-    let run = detect::run(&address, &pack, &options).await?;
+    let rules = Rules {
+        rulebook: Arc::new(rulebook(vec![pack], SiteRules::default())?),
+        context: SiteContext::none(),
+    };
+    let run = detect::run(&address, rules, &options).await?;
     let found = evidence(&address).await?;
     Ok(DemoReport {
         dir: dir.to_path_buf(),
@@ -90,8 +101,8 @@ pub async fn demo(
         events: sample.events,
         objects,
         ingest,
-        detections: u64::try_from(pack.entries.len()).unwrap_or(u64::MAX),
-        pack: pack.manifest.id,
+        detections: u64::try_from(detections).unwrap_or(u64::MAX),
+        pack: pack_id,
         run,
         labels: u64::try_from(sample.labels.len()).unwrap_or(u64::MAX),
         labels_found: count_found(&sample.labels, &found),
@@ -106,7 +117,8 @@ fn count_found(labels: &[Label], found: &BTreeSet<String>) -> u64 {
 /// The ids of all events that stand as evidence in the lake.
 async fn evidence(lake: &LakeAddress) -> Result<BTreeSet<String>, ServiceError> {
     let sql = "SELECT DISTINCT unnest(event_ids) AS event_id FROM findings";
-    let stream = crate::query::query(lake, sql, SessionOptions::default()).await?;
+    let stream =
+        crate::query::query(lake, sql, SessionOptions::default(), &SiteContext::none()).await?;
     let batches = stream.collect().await.map_err(|error| crate::query::query_error(&error, sql))?;
     let rows = trailhouse_query::rows_as_json(&batches)
         .map_err(|error| ServiceError::new(FailureKind::Query, error.to_string()))?;

@@ -103,7 +103,9 @@ impl From<LakeError> for ServiceError {
             LakeError::Damaged { .. } | LakeError::VersionGone { .. } | LakeError::Rows { .. } => {
                 (FailureKind::Table, None)
             }
-            LakeError::Contended { .. } | LakeError::Unknown { .. } => (
+            LakeError::Contended { .. }
+            | LakeError::Overtaken { .. }
+            | LakeError::Unknown { .. } => (
                 FailureKind::Temporary,
                 Some("run the same command again; nothing is stored twice"),
             ),

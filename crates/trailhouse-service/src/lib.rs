@@ -1,28 +1,36 @@
 //! The program without its command line: puts adapters, machines and packs together.
 
+pub mod alerts;
+mod context;
+mod count;
 mod demo;
 pub mod detect;
 mod error;
 mod ingest;
+pub mod intel;
 mod lake;
 mod packs;
 pub mod quarantine;
 mod query;
 mod repeats;
+mod site;
 mod status;
 mod telemetry;
 mod watch;
 
+pub use context::load_context;
 pub use demo::{DemoReport, demo};
 pub use error::{FailureKind, ServiceError};
 pub use ingest::{
     IngestSelection, IngestSettings, IngestSummary, Listed, Progress, Window, ingest,
 };
 pub use lake::LakeAddress;
-pub use packs::{load_pack, read_pack};
+pub use packs::{PackPlace, load_pack, load_packs, read_pack};
 pub use query::{query, query_error};
+pub use site::SiteFolder;
 pub use status::{FRESHNESS_SQL, LakeStatus, REPEATS_SQL, status};
 pub use telemetry::{LoopbackAddress, LoopbackAddressError, StatusServer};
+pub use trailhouse_alert::{LineWriter, Route};
 pub use trailhouse_aws::AwsOptions;
 pub use trailhouse_decode::DecodeLimits;
 pub use trailhouse_ingest::IngestReport;

@@ -1,6 +1,10 @@
 //! Finds detection packs: the built-in one, or a folder.
 
-use std::{fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use include_dir::{Dir, include_dir};
 use trailhouse_detect::{Pack, PackErrors};
@@ -11,6 +15,77 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../queries/aws-c
 
 /// A pack's folder may hold this many files; more is a mistake in the path.
 const PACK_FILES_MAX: usize = 20_000;
+
+/// Where a pack is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackPlace {
+    /// In the program.
+    BuiltIn,
+    /// In a folder.
+    Folder(PathBuf),
+}
+
+/// The name that stands for the built-in pack.
+const BUILT_IN_NAME: &str = "builtin";
+
+impl PackPlace {
+    /// Reads the places that a command line names; none names the built-in pack.
+    pub fn all(given: &[PathBuf]) -> Vec<Self> {
+        let place = |path: &PathBuf| {
+            if path.as_os_str() == BUILT_IN_NAME {
+                Self::BuiltIn
+            } else {
+                Self::Folder(path.clone())
+            }
+        };
+        if given.is_empty() { vec![Self::BuiltIn] } else { given.iter().map(place).collect() }
+    }
+
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::BuiltIn => None,
+            Self::Folder(folder) => Some(folder),
+        }
+    }
+
+    /// Returns where a file of the pack is, as messages name it.
+    pub fn path_of(&self, file: &str) -> String {
+        match self {
+            Self::BuiltIn => file.to_owned(),
+            Self::Folder(folder) => {
+                let folder = slashed(folder);
+                format!("{}/{file}", folder.trim_end_matches('/'))
+            }
+        }
+    }
+}
+
+/// A pack with the texts of its files.
+#[derive(Debug)]
+pub(crate) struct PackSource {
+    pub(crate) place: PackPlace,
+    pub(crate) texts: BTreeMap<String, String>,
+    pub(crate) pack: Result<Pack, PackErrors>,
+}
+
+/// Reads packs with every mistake in them.
+pub(crate) fn read_packs(places: &[PackPlace]) -> Result<Vec<PackSource>, ServiceError> {
+    let mut sources = Vec::with_capacity(places.len());
+    for place in places {
+        let files = read_files(place.folder())?;
+        let texts = files.iter().filter_map(|(path, contents)| {
+            Some((path.clone(), String::from_utf8(contents.clone()).ok()?))
+        });
+        let texts = texts.collect();
+        sources.push(PackSource { place: place.clone(), texts, pack: Pack::from_files(files) });
+    }
+    Ok(sources)
+}
+
+/// Loads packs; see [`load_pack`].
+pub fn load_packs(places: &[PackPlace]) -> Result<Vec<Pack>, ServiceError> {
+    places.iter().map(|place| load_pack(place.folder())).collect()
+}
 
 /// Loads the pack in a folder, or the built-in one.
 ///
@@ -27,11 +102,14 @@ pub fn load_pack(folder: Option<&Path>) -> Result<Pack, ServiceError> {
 
 /// Reads the pack in a folder, or the built-in one, with every mistake in it.
 pub fn read_pack(folder: Option<&Path>) -> Result<Result<Pack, PackErrors>, ServiceError> {
-    let files = match folder {
-        Some(folder) => read_folder(folder)?,
-        None => built_in_files(&BUILT_IN),
-    };
-    Ok(Pack::from_files(files))
+    Ok(Pack::from_files(read_files(folder)?))
+}
+
+fn read_files(folder: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, ServiceError> {
+    match folder {
+        Some(folder) => read_folder(folder),
+        None => Ok(built_in_files(&BUILT_IN)),
+    }
 }
 
 fn built_in_files(folder: &Dir<'_>) -> Vec<(String, Vec<u8>)> {
@@ -81,7 +159,8 @@ fn is_pack_file(path: &Path) -> bool {
 
 fn slashed(path: &Path) -> String {
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
+    // The root is a component of its own.
+    parts.join("/").replacen("//", "/", 1)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> ServiceError {

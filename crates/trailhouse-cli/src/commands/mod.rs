@@ -1,8 +1,11 @@
 //! One module a command.
 
+mod alert;
 mod demo;
 mod detect;
+mod document;
 mod ingest;
+mod intel;
 mod quarantine;
 mod query;
 mod rows;
@@ -34,7 +37,9 @@ pub(crate) async fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, ServiceE
         Command::Quarantine(command) => quarantine::run(global, command, terminal).await,
         Command::Status(arguments) => status::run(global, arguments, terminal).await,
         Command::Query(arguments) => query::run(global, arguments).await,
+        Command::Alert(command) => alert::run(global, command, terminal).await,
         Command::Detect(command) => detect::run(global, command, terminal).await,
+        Command::Intel(command) => intel::run(global, command, terminal).await,
     }
 }
 

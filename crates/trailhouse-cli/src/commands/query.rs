@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 
-use trailhouse_query::{OutputError, TableLimits, write_result};
+use trailhouse_query::{OutputError, SiteContext, TableLimits, write_result};
 use trailhouse_service::{FailureKind, ServiceError, query, query_error};
 
-use super::{lake_address, rows::output_result, session_options};
+use super::{intel::context_of, lake_address, rows::output_result, session_options};
 use crate::{
     args::{Global, QueryArgs},
     exit::Exit,
@@ -14,17 +14,19 @@ use crate::{
 
 pub(super) async fn run(global: &Global, arguments: &QueryArgs) -> Result<Exit, ServiceError> {
     let sql = sql_text(&arguments.sql)?;
-    print_query(global, &sql, Some(arguments.max_rows).filter(|rows| *rows > 0)).await?;
+    let context = context_of(global).await?;
+    print_query(global, &context, &sql, Some(arguments.max_rows).filter(|rows| *rows > 0)).await?;
     Ok(Exit::Done)
 }
 
 /// Runs a query and writes its rows where the flags say.
 pub(super) async fn print_query(
     global: &Global,
+    context: &SiteContext,
     sql: &str,
     rows_max: Option<usize>,
 ) -> Result<(), ServiceError> {
-    let rows = query(&lake_address(global), sql, session_options(global)).await?;
+    let rows = query(&lake_address(global), sql, session_options(global), context).await?;
     let mut target = OutputTarget::open(global)?;
     let limits = TableLimits { width: target.width, rows_max };
     match write_result(rows, target.format, limits, &mut target.writer).await {

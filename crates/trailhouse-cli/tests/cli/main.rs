@@ -7,12 +7,14 @@
     reason = "a test may fail loudly"
 )]
 
+mod author;
 mod backfill;
 mod corpora;
 mod demo;
 mod fixtures;
 mod hostile;
 mod ingest;
+mod intel;
 #[cfg(unix)]
 mod kill;
 #[cfg(target_os = "linux")]

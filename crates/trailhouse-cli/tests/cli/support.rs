@@ -42,6 +42,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_remove("TRAILHOUSE_LAKE")
+        .env_remove("TRAILHOUSE_CONTEXT")
         .env_remove("TRAILHOUSE_LOG")
         .env("NO_COLOR", "1")
         .env("AWS_ACCESS_KEY_ID", "testing")

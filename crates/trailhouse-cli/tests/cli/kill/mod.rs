@@ -5,6 +5,7 @@
 
 mod contents;
 mod corpus;
+mod daemon;
 mod fleet;
 mod folder;
 mod moto;
