@@ -50,6 +50,12 @@ pub(crate) struct ScopedEvents {
     pub(crate) files: Files,
 }
 
+impl ScopedEvents {
+    fn uncut(events: Arc<dyn TableProvider>, before: Arc<dyn TableProvider>, files: Files) -> Self {
+        Self { events, before, whole: None, period: None, oldest_day: None, origin: None, files }
+    }
+}
+
 /// How many files hold the rows of the tables.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Files {
@@ -108,16 +114,7 @@ fn events_in_memory(
 ) -> Result<ScopedEvents, QueryError> {
     let events = rows_in_memory(schema, events).map_err(engine)?;
     let before = rows_in_memory(schema, history).map_err(engine)?;
-    let files = Files::default();
-    Ok(ScopedEvents {
-        events,
-        before,
-        whole: None,
-        period: None,
-        oldest_day: None,
-        origin: None,
-        files,
-    })
+    Ok(ScopedEvents::uncut(events, before, Files::default()))
 }
 
 async fn scoped_events(
@@ -131,15 +128,7 @@ async fn scoped_events(
             let events = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
             let before = nothing_like(&events);
             let files = Files { events: files_of(&delta)?, before: 0 };
-            Ok(ScopedEvents {
-                events,
-                before,
-                whole: None,
-                period: None,
-                oldest_day: None,
-                origin: None,
-                files,
-            })
+            Ok(ScopedEvents::uncut(events, before, files))
         }
         EventsScope::Arrived { after, up_to, lookback } => {
             arrived_events(lake, after, up_to, lookback, state).await
@@ -194,7 +183,7 @@ async fn arrived_events(
         let cut = OpaqueView::filtered(EVENTS_BEFORE, &before, vec![since_day(first)]);
         before = Arc::new(cut.map_err(engine)?);
     }
-    Ok(ScopedEvents { events, before, whole: None, period: None, oldest_day, origin, files })
+    Ok(ScopedEvents { oldest_day, origin, ..ScopedEvents::uncut(events, before, files) })
 }
 
 fn files_of(delta: &DeltaTable) -> Result<u64, QueryError> {

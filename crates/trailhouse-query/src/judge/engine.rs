@@ -4,12 +4,10 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
-    time::Instant,
 };
 
 use datafusion::{
     error::DataFusionError,
-    execution::SessionState,
     logical_expr::{Expr, TableScan},
 };
 use futures::{StreamExt, stream};
@@ -18,15 +16,14 @@ use trailhouse_model::ContentHash;
 use super::{
     Answer, BaselineCost, EmptyPeriods, JudgeLimits, Judged as JudgedRows, JudgedPeriods, Period,
     PeriodAnswer, Question, ScanCost,
-    answer::{Runnable, within as within_time},
+    answer::within as within_time,
     baseline::{Keeper, Part, from_summary, identity, replace_summarisable},
-    cost::millis,
     job::{Job, LeafRows, Pool},
     leaf::{Leaf, LeafSpec, judged_scans},
     period::{EVENT_TIME, TimedRows, since_day, within},
     prepare::Prepared,
+    running::{Pools, Said, answer_all},
     scan::{SharedScan, wanted_rows},
-    slots::repeatable,
     tables::{Judged, JudgedTable, JudgedTables},
 };
 use crate::{
@@ -122,7 +119,8 @@ impl Engine {
         let pools = Pools { events: rows, before: Arc::new(before) };
         let (jobs, failed) = self.bind_before(jobs, &pools.before).await?;
         failures.extend(failed);
-        let (answers, failed) = self.answer_all(jobs, &pools).await;
+        let (answers, failed) =
+            answer_all(&self.planner, self.limits, self.at_once(), jobs, &pools).await;
         failures.extend(failed);
         Ok(Outcome { answers, failures, scan, before: before_cost, baselines })
     }
@@ -338,77 +336,6 @@ impl Engine {
         })
         .await
     }
-
-    /// Runs all plans.
-    async fn answer_all(
-        &self,
-        jobs: Vec<Job>,
-        pools: &Pools,
-    ) -> (Vec<Said>, Vec<(usize, QueryError)>) {
-        let state = Arc::new(self.planner.context.state());
-        let repeatable = Arc::new(repeatable(&state));
-        let mut planning: HashMap<usize, u64> =
-            jobs.iter().map(|job| (job.question, job.prepared.millis)).collect();
-        let answering = jobs.into_iter().map(|job| {
-            let state = if job.is_by_period() { &repeatable } else { &state };
-            let (planner, state) = (Arc::clone(&self.planner), Arc::clone(state));
-            answer_job(job, planner, state, self.limits, pools.clone())
-        });
-        let outcomes: Vec<_> = stream::iter(answering).buffered(self.at_once()).collect().await;
-        let (mut answers, mut failures) = (Vec::new(), Vec::new());
-        for outcome in outcomes {
-            match outcome {
-                Ok(said) => answers.extend(said),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        answers.sort_by_key(|(question, period, _)| (*question, *period));
-        for (question, _, answer) in &mut answers {
-            // A question is planned once, whatever number of periods it has.
-            answer.millis += planning.remove(question).unwrap_or_default();
-        }
-        (answers, failures)
-    }
-}
-
-/// What a question said, about a period or about all rows.
-type Said = (usize, Option<usize>, Answer);
-
-/// The rows of the leaves.
-#[derive(Clone)]
-struct Pools {
-    events: Arc<Pool>,
-    before: Arc<Pool>,
-}
-
-/// Makes one plan and runs it as often as its job says.
-async fn answer_job(
-    job: Job,
-    planner: Arc<Planner>,
-    state: Arc<SessionState>,
-    limits: JudgeLimits,
-    pools: Pools,
-) -> Result<Vec<Said>, (usize, QueryError)> {
-    let Job { question, prepared, plan, runs, is_shared } = job;
-    let mut started = Instant::now();
-    let vocabulary = Arc::clone(&planner.vocabulary);
-    let runnable = Runnable::of(planner, state, plan, limits).await;
-    let runnable = runnable.map_err(|error| (question, error))?;
-    let mut answers = Vec::with_capacity(runs.len());
-    for run in runs {
-        let outcome = match &runnable {
-            None => Ok(Vec::new()),
-            Some(runnable) => match run.slots(&prepared, &pools.events, &pools.before) {
-                Ok(slots) => runnable.rows(slots).await,
-                Err(error) => Err(classify(&error.into(), &vocabulary)),
-            },
-        };
-        let millis = millis(started.elapsed());
-        started = Instant::now();
-        let answer = Answer { outcome, rows_in: run.rows_in, millis, shared: is_shared };
-        answers.push((question, run.place(), answer));
-    }
-    Ok(answers)
 }
 
 pub(crate) fn distinct<'leaf>(leaves: impl Iterator<Item = &'leaf Leaf>) -> Vec<Leaf> {

@@ -21,6 +21,7 @@ mod leaf;
 mod newest;
 pub(crate) mod period;
 mod prepare;
+mod running;
 mod scan;
 mod slots;
 pub(crate) mod tables;
