@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trailhouse_model::{EventTime, QuarantineReason};
-use trailhouse_service::{Durability, LoopbackAddress};
+use trailhouse_service::{Durability, LoopbackAddress, TableName};
 
 pub(crate) use self::{
     alert::AlertCommand,
@@ -137,6 +137,9 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Run SQL over the lake
     Query(QueryArgs),
+    /// Look after the lake's tables
+    #[command(subcommand)]
+    Table(TableCommand),
     /// Detections: list, show, check and run them
     #[command(subcommand)]
     Detect(DetectCommand),
@@ -210,6 +213,28 @@ pub(crate) struct WatchArgs {
     /// Serve /metrics, /livez, /readyz and /statusz here: a loopback address and a port, 0 for a free one
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<LoopbackAddress>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TableCommand {
+    /// Put large files in the place of many small ones; safe beside ingest and detections
+    Optimize(OptimizeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OptimizeArgs {
+    /// Only this table; may be repeated
+    #[arg(long = "table", value_name = "TABLE", value_parser = parse_table)]
+    pub(crate) tables: Vec<TableName>,
+    /// The most bytes of files that become one; a file of half of it stays as it is
+    #[arg(long, default_value = "64MiB", value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) target_size: u64,
+    /// The fewest files that become one
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) min_files: u16,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -311,6 +336,13 @@ fn parse_duration(text: &str) -> Result<u32, String> {
 fn parse_account(text: &str) -> Result<String, String> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_account { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
+}
+
+fn parse_table(text: &str) -> Result<TableName, String> {
+    TableName::ALL
+        .into_iter()
+        .find(|table| table.as_str() == text)
+        .ok_or_else(|| format!("it is one of {}", TableName::ALL.map(TableName::as_str).join(", ")))
 }
 
 fn parse_reason(text: &str) -> Result<QuarantineReason, String> {

@@ -36,10 +36,14 @@ pub enum Failpoint {
     AfterDelete,
     /// The process was asked to end and begins to give back what it holds.
     AtDrain,
+    /// A file that is to stand for many is written and no log entry names it.
+    AfterCompactedFile,
+    /// The log entry of a compaction is put and the answer is not looked at.
+    AfterCompactionPut,
 }
 
 impl Failpoint {
-    /// All places.
+    /// All places on the way of an object.
     pub const ALL: [Self; 16] = [
         Self::AfterTableCreated,
         Self::AfterReceive,
@@ -58,6 +62,9 @@ impl Failpoint {
         Self::AfterDelete,
         Self::AtDrain,
     ];
+
+    /// The places of a compaction.
+    pub const COMPACTION: [Self; 2] = [Self::AfterCompactedFile, Self::AfterCompactionPut];
 
     /// Returns the name by which the environment chooses the place.
     pub fn as_str(self) -> &'static str {
@@ -78,11 +85,13 @@ impl Failpoint {
             Self::MidDelete => "mid_delete",
             Self::AfterDelete => "after_delete",
             Self::AtDrain => "at_drain",
+            Self::AfterCompactedFile => "after_compacted_file",
+            Self::AfterCompactionPut => "after_compaction_put",
         }
     }
 
     /// Reads the name back.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|place| place.as_str() == name)
+        Self::ALL.into_iter().chain(Self::COMPACTION).find(|place| place.as_str() == name)
     }
 }

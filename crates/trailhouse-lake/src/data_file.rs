@@ -1,8 +1,9 @@
 //! Data files: encoding rows as Parquet, putting them beside the log.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use deltalake_core::kernel::Add;
 use object_store::{ObjectStoreExt, path::Path};
 use parquet::{
@@ -39,12 +40,22 @@ pub(crate) fn encode_file(
     partition: Option<String>,
     batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<EncodedFile, LakeError> {
+    encode_file_as(table, &table.file_schema(), partition, batches)
+}
+
+/// Does the same with rows of another schema: the table's, and columns that others have added.
+pub(crate) fn encode_file_as(
+    table: TableName,
+    schema: &SchemaRef,
+    partition: Option<String>,
+    batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
+) -> Result<EncodedFile, LakeError> {
     let failed = |error: ParquetError| LakeError::rows(table, "encode rows")(error);
     let properties = writer_properties().map_err(failed)?;
     // The columns' types stand in the log; a copy would be much of a small file.
     let options =
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), table.file_schema(), options)
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options)
         .map_err(failed)?;
     let mut stats = FileStats::new(table.stats_columns());
     for batch in batches {

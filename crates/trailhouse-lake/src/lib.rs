@@ -7,6 +7,7 @@
 //! commit builds on. An error is never taken for an answer: what stands in the log decides.
 
 mod clock;
+mod compaction;
 mod conditional_put;
 mod data_file;
 pub mod disk;
@@ -39,6 +40,7 @@ mod tables;
 mod uri;
 mod writer_state;
 
+pub use compaction::{Compacted, CompactionGroup, CompactionOptions};
 pub use error::LakeError;
 pub use event_writer::EventWriter;
 pub use findings::{AlertKind, Appended, FindingRow};

@@ -157,11 +157,7 @@ impl KeyedTable {
         let schema = table.file_schema();
         let mut read = Vec::with_capacity(batches.len());
         for batch in &batches {
-            let columns = Columns { table, batch };
-            let columns = schema.fields().iter().map(|field| columns.as_stored(field));
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
-            let batch = RecordBatch::try_new(Arc::clone(&schema), columns);
-            read.push(batch.map_err(LakeError::rows(table, "read rows"))?);
+            read.push(Columns { table, batch }.all_as_stored(&schema)?);
         }
         concat_batches(&schema, &read).map_err(LakeError::rows(table, "read rows"))
     }

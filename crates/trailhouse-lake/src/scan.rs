@@ -6,7 +6,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMicrosecondArray, cast::AsArray,
 };
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, SchemaRef};
 use deltalake_core::{
     datafusion::{
         common::DataFusionError,
@@ -55,6 +55,14 @@ impl Columns<'_> {
     /// Returns a column in the type in which the table stores it.
     pub(crate) fn as_stored(&self, field: &Field) -> Result<ArrayRef, LakeError> {
         self.cast(field.name(), field.data_type())
+    }
+
+    /// Returns the rows in the columns and types of a stored schema.
+    pub(crate) fn all_as_stored(&self, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
+        let columns = schema.fields().iter().map(|field| self.as_stored(field));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(Arc::clone(schema), columns)
+            .map_err(LakeError::rows(self.table, "read rows"))
     }
 
     pub(crate) fn texts(&self, name: &str) -> Result<StringArray, LakeError> {

@@ -65,6 +65,14 @@ impl TableName {
         }
     }
 
+    /// Returns the column by whose time rows are put in order.
+    pub(crate) fn time_column(self) -> Option<&'static str> {
+        match self {
+            Self::Events => Some("event_time"),
+            Self::Objects | Self::Quarantine | Self::Findings | Self::Runs => None,
+        }
+    }
+
     /// Returns the columns as data files hold them: all but the partition column.
     pub(crate) fn file_schema(self) -> SchemaRef {
         let partition = self.partition_column();

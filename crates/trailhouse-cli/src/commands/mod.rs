@@ -11,6 +11,7 @@ mod query;
 mod rows;
 mod status;
 mod summary;
+mod table;
 mod watch;
 
 use std::num::NonZeroUsize;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: &Cli, terminal: &Terminal) -> Result<Exit, ServiceE
         Command::Quarantine(command) => quarantine::run(global, command, terminal).await,
         Command::Status(arguments) => status::run(global, arguments, terminal).await,
         Command::Query(arguments) => query::run(global, arguments).await,
+        Command::Table(command) => table::run(global, command, terminal).await,
         Command::Alert(command) => alert::run(global, command, terminal).await,
         Command::Detect(command) => detect::run(global, command, terminal).await,
         Command::Intel(command) => intel::run(global, command, terminal).await,

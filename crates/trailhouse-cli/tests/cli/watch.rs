@@ -108,7 +108,7 @@ impl Scene {
     }
 }
 
-fn script() -> String {
+pub(crate) fn script() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/s3_sqs.py");
     path.to_str().unwrap().to_owned()
 }

@@ -8,6 +8,7 @@
 )]
 
 mod commit;
+mod compaction;
 mod cost;
 mod create;
 mod durability;

@@ -12,7 +12,7 @@ use trailhouse_lake::Lake;
 use trailhouse_service::detect::{RowChoice, RuleChoice};
 use trailhouse_testkit::Random;
 
-use crate::support::{Place, call, compact, findings, minute};
+use crate::support::{Place, call, compact, compact_by_ourselves, findings, minute};
 
 /// Sets the number of commits.
 const COMMITS_VARIABLE: &str = "TRAILHOUSE_SOAK_COMMITS";
@@ -183,7 +183,11 @@ async fn what_rounds_find_is_what_one_round_over_all_rows_finds() {
             judge(&place, &mut random, &mut told).await;
         }
         if random.between(0, 39) == 0 {
-            compact(&place.lake).await;
+            if told.compactions % 2 == 0 {
+                compact_by_ourselves(&place.lake).await;
+            } else {
+                compact(&place.lake).await;
+            }
             told.compactions += 1;
         }
     }

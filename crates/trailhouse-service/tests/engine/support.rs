@@ -13,7 +13,7 @@ use deltalake_core::datafusion::prelude::SessionContext;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trailhouse_decode::{DecodeContext, DecodeLimits, Decoder};
-use trailhouse_lake::{EventWriter, Lake, TableName};
+use trailhouse_lake::{Compacted, CompactionOptions, EventWriter, Lake, TableName};
 use trailhouse_model::{
     BatchId, BucketName, CommitOutcome, CommittedObject, EventTime, ObjectKey, ObjectOutcome,
     ObjectRef, TableVersion,
@@ -207,7 +207,16 @@ fn stored(outcome: CommitOutcome) -> TableVersion {
     version
 }
 
-/// Rewrites small files into larger ones, as other programs do.
+/// Rewrites small files into larger ones, as `table optimize` does.
+pub(crate) async fn compact_by_ourselves(lake: &Lake) {
+    let options = CompactionOptions { files_min: 2, ..CompactionOptions::default() };
+    for group in lake.compaction_groups(TableName::Events, &options).await.unwrap() {
+        let outcome = lake.compact(&group).await.unwrap();
+        assert!(matches!(outcome, Compacted::Done { .. }));
+    }
+}
+
+/// Does the same as other programs do.
 pub(crate) async fn compact(lake: &Lake) {
     let table = lake.table(TableName::Events).await.unwrap();
     let session = Arc::new(SessionContext::new().state());

@@ -38,9 +38,14 @@ pub(super) struct Contents {
 impl Contents {
     /// Reads a lake through the program.
     pub(super) fn of_lake(lake: &Path) -> Self {
-        let lake = lake.to_str().unwrap();
+        Self::of_lake_at(&["--lake", lake.to_str().unwrap()])
+    }
+
+    /// Reads the lake that these arguments name.
+    pub(super) fn of_lake_at(lake: &[&str]) -> Self {
         let rows = |sql| {
-            trailhouse(&["--lake", lake, "--format", "ndjson", "query", sql]).expect_code(0).rows()
+            let query = ["--format", "ndjson", "query", sql];
+            trailhouse(&[lake, &query[..]].concat()).expect_code(0).rows()
         };
         Self::of_rows(&rows(EVENTS), &rows(OBJECTS), &rows(QUARANTINE))
     }

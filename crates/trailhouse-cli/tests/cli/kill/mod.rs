@@ -3,6 +3,8 @@
 //! `TRAILHOUSE_KILLS=1000` makes the run with random seeds as long as that, and
 //! `TRAILHOUSE_KILL_SEED=7` runs that seed only.
 
+mod bucket;
+mod compaction;
 mod contents;
 mod corpus;
 mod daemon;

@@ -1,0 +1,336 @@
+//! Many small files of a table become few large ones, beside those who append to it.
+//!
+//! Each group of files is a commit of its own. It takes place only where all its files are still
+//! in the table, so whoever took one of them out meanwhile wins; appends are stepped over. The
+//! commit changes no data, and says so: what was judged is not judged again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow_schema::{Schema, SchemaRef};
+use deltalake_core::{
+    datafusion::{
+        common::DataFusionError,
+        execution::runtime_env::RuntimeEnvBuilder,
+        prelude::{SessionConfig, SessionContext, col},
+    },
+    delta_datafusion::FileSelection,
+    kernel::{Remove, Snapshot},
+};
+use futures::TryStreamExt;
+use tokio::sync::mpsc;
+use trailhouse_failpoint::{Failpoint, reach};
+use trailhouse_model::TableVersion;
+use uuid::Uuid;
+
+use crate::{
+    clock,
+    data_file::{EncodedFile, discard_files, encode_file_as, write_file},
+    entry::{Payload, RewriteEntry},
+    error::LakeError,
+    event_files::off_thread,
+    lake::Lake,
+    log::{CONFLICTS_MAX, Claim, TableLog},
+    scan::Columns,
+    schema_check::{check_entry, check_snapshot},
+    tables::TableName,
+};
+
+/// Rows that are being put in order take no more memory than this; the rest waits on disk.
+const SORT_BYTES_MAX: usize = 192 * 1024 * 1024;
+/// Batches that wait for the encoder.
+const BATCHES_WAITING_MAX: usize = 2;
+/// Rows of events are wide, and the merge of what waits on disk holds some of each part.
+const BATCH_ROWS: usize = 1_024;
+const MERGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Which files are worth becoming one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompactionOptions {
+    /// The most bytes of the files that become one. A file of half of it or more stays as it is.
+    pub target_bytes: u64,
+    /// The fewest files that become one.
+    pub files_min: usize,
+}
+
+impl Default for CompactionOptions {
+    fn default() -> Self {
+        Self { target_bytes: 64 * 1024 * 1024, files_min: 4 }
+    }
+}
+
+/// Files of one partition that become one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactionGroup {
+    /// The table.
+    pub table: TableName,
+    /// The value of the partition's column; nothing where it is null or the table has none.
+    pub partition: Option<String>,
+    /// The files by their paths in the log.
+    pub files: Vec<String>,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What became of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compacted {
+    /// One file took its place.
+    Done {
+        /// The version of the table.
+        version: TableVersion,
+        /// Bytes of the new file.
+        bytes: u64,
+    },
+    /// Somebody else took one of its files out of the table first.
+    Overtaken,
+}
+
+/// A file that may be compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SmallFile {
+    path: String,
+    bytes: u64,
+}
+
+impl Lake {
+    /// Returns the groups of files of a table that are worth becoming one each, as it is now.
+    pub async fn compaction_groups(
+        &self,
+        table: TableName,
+        options: &CompactionOptions,
+    ) -> Result<Vec<CompactionGroup>, LakeError> {
+        let log = self.log(table);
+        let snapshot = log.latest().await?;
+        check_snapshot(table, &snapshot)?;
+        let views = snapshot.file_views(log.log_store().as_ref(), None);
+        let files: Vec<_> =
+            views.try_collect().await.map_err(LakeError::delta(table, "list files"))?;
+        let mut partitions: BTreeMap<Option<String>, Vec<SmallFile>> = BTreeMap::new();
+        for file in files {
+            // What is deleted in it stands in another file.
+            if file.deletion_vector_descriptor().is_some() {
+                continue;
+            }
+            let values = file.partition_values_map();
+            let partition = table.partition_column().and_then(|name| values.get(name)?.clone());
+            let bytes = u64::try_from(file.size()).unwrap_or(0);
+            let small = SmallFile { path: file.path().into_owned(), bytes };
+            partitions.entry(partition).or_default().push(small);
+        }
+        let mut groups = Vec::new();
+        for (partition, files) in partitions {
+            for files in groups_of(files, options) {
+                groups.push(CompactionGroup {
+                    table,
+                    partition: partition.clone(),
+                    bytes: files.iter().map(|file| file.bytes).sum(),
+                    files: files.into_iter().map(|file| file.path).collect(),
+                });
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Puts one file in the place of those of a group.
+    pub async fn compact(&self, group: &CompactionGroup) -> Result<Compacted, LakeError> {
+        let log = self.log(group.table);
+        let snapshot = log.latest().await?;
+        check_snapshot(group.table, &snapshot)?;
+        let Some(removes) = removes_of(log, &snapshot, group).await? else {
+            return Ok(Compacted::Overtaken);
+        };
+        let file = merged(log, &snapshot, group).await?;
+        let mut add = write_file(log, file, clock::now()).await?;
+        add.data_change = false;
+        let bytes = u64::try_from(add.size).unwrap_or(0);
+        reach(Failpoint::AfterCompactedFile);
+        let payload = Payload { batch_id: Uuid::now_v7().to_string(), ..Payload::default() };
+        let adds = [add];
+        let entry = RewriteEntry {
+            operation: "OPTIMIZE",
+            payload: &payload,
+            removes: &removes,
+            adds: &adds,
+            now: clock::now(),
+        };
+        let entry = entry.to_bytes().map_err(LakeError::rows(group.table, "write log entry"))?;
+        let entry = entry.into();
+        let mut version = TableVersion(snapshot.version()).next();
+        for attempt in 0..CONFLICTS_MAX {
+            let claim = log.claim(version, &payload, &entry).await;
+            reach(Failpoint::AfterCompactionPut);
+            let refused = match claim {
+                Claim::Won => return Ok(Compacted::Done { version, bytes }),
+                Claim::Unknown => return Err(LakeError::Unknown { table: group.table }),
+                Claim::Refused(error) => Err(error),
+                Claim::Lost(other) => {
+                    let took = |path: &String| group.files.contains(path);
+                    if other.restored().is_some() || other.removed_files().iter().any(took) {
+                        Ok(Compacted::Overtaken)
+                    } else if let Err(error) = check_entry(group.table, &other) {
+                        Err(error)
+                    } else {
+                        version = version.next();
+                        log.backoff.wait(&payload.batch_id, attempt).await;
+                        continue;
+                    }
+                }
+            };
+            discard_files(log, &adds).await;
+            return refused;
+        }
+        discard_files(log, &adds).await;
+        Err(LakeError::Contended { table: group.table })
+    }
+}
+
+/// Puts files together in the order of their paths, which is that of their writing. A file that is
+/// larger than all that would join it stays: writing it anew costs more than it gains.
+fn groups_of(mut files: Vec<SmallFile>, options: &CompactionOptions) -> Vec<Vec<SmallFile>> {
+    files.retain(|file| file.bytes < options.target_bytes / 2);
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let (mut groups, mut group, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
+    for file in files {
+        if bytes.saturating_add(file.bytes) > options.target_bytes {
+            groups.push(std::mem::take(&mut group));
+            bytes = 0;
+        }
+        bytes += file.bytes;
+        group.push(file);
+    }
+    groups.push(group);
+    groups
+        .into_iter()
+        .map(without_giants)
+        .filter(|group| group.len() >= options.files_min.max(2))
+        .collect()
+}
+
+fn without_giants(mut group: Vec<SmallFile>) -> Vec<SmallFile> {
+    loop {
+        let all: u64 = group.iter().map(|file| file.bytes).sum();
+        let largest = group.iter().enumerate().max_by_key(|(_, file)| file.bytes);
+        match largest {
+            Some((place, file)) if file.bytes > all - file.bytes => {
+                group.remove(place);
+            }
+            Some(_) | None => return group,
+        }
+    }
+}
+
+/// Returns what takes the files of a group out; nothing where one of them is not there any more, or
+/// has rows taken out of it.
+async fn removes_of(
+    log: &TableLog,
+    snapshot: &Snapshot,
+    group: &CompactionGroup,
+) -> Result<Option<Vec<Remove>>, LakeError> {
+    let views = snapshot.file_views(log.log_store().as_ref(), None);
+    let files: Vec<_> =
+        views.try_collect().await.map_err(LakeError::delta(group.table, "list files"))?;
+    let removes: Vec<Remove> = files
+        .iter()
+        .filter(|file| file.deletion_vector_descriptor().is_none())
+        .filter(|file| group.files.iter().any(|path| *path == file.path()))
+        .map(|file| file.remove_action(false))
+        .collect();
+    Ok((removes.len() == group.files.len()).then_some(removes))
+}
+
+/// Encodes all rows of a group as one file, in the order of time where the table has one.
+async fn merged(
+    log: &TableLog,
+    snapshot: &Snapshot,
+    group: &CompactionGroup,
+) -> Result<EncodedFile, LakeError> {
+    let table = group.table;
+    let failed = |error: DataFusionError| LakeError::rows(table, "read rows")(error);
+    let provider = log
+        .delta_table()
+        .table_provider()
+        .with_snapshot(Arc::new(snapshot.clone()))
+        .with_file_selection(FileSelection::from_file_paths(group.files.iter().map(String::as_str)))
+        .await
+        .map_err(failed)?;
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(SORT_BYTES_MAX, 1.0);
+    let runtime = runtime.build_arc().map_err(failed)?;
+    let config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(1)
+        .with_sort_spill_reservation_bytes(MERGE_BYTES);
+    let session = SessionContext::new_with_config_rt(config, runtime);
+    let mut rows = session.read_table(provider).map_err(failed)?;
+    if let Some(time) = table.time_column() {
+        rows = rows.sort(vec![col(time).sort(true, false)]).map_err(failed)?;
+    }
+    let mut batches = rows.execute_stream().await.map_err(failed)?;
+    let schema = schema_of(table, snapshot);
+    let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING_MAX);
+    let (partition, file_schema) = (group.partition.clone(), Arc::clone(&schema));
+    let encoding = off_thread(move || {
+        let batches = std::iter::from_fn(|| receiver.blocking_recv());
+        encode_file_as(table, &file_schema, partition, batches)
+    });
+    let reading = async move {
+        loop {
+            let batch = match batches.try_next().await {
+                Ok(Some(batch)) => Columns { table, batch: &batch }.all_as_stored(&schema),
+                Ok(None) => return,
+                Err(error) => Err(failed(error)),
+            };
+            // An encoder that has stopped says why itself.
+            if sender.send(batch).await.is_err() {
+                return;
+            }
+        }
+    };
+    let (file, ()) = tokio::join!(encoding, reading);
+    file
+}
+
+/// Returns the columns of the table's files: ours, and those that others have added.
+fn schema_of(table: TableName, snapshot: &Snapshot) -> SchemaRef {
+    let ours = table.file_schema();
+    let mut fields: Vec<_> = ours.fields().iter().map(Arc::clone).collect();
+    for field in snapshot.arrow_schema().fields() {
+        let is_known = ours.column_with_name(field.name()).is_some();
+        if !is_known && Some(field.name().as_str()) != table.partition_column() {
+            fields.push(Arc::clone(field));
+        }
+    }
+    Arc::new(Schema::new(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: CompactionOptions = CompactionOptions { target_bytes: 100, files_min: 2 };
+
+    fn sizes(bytes: &[u64]) -> Vec<Vec<u64>> {
+        let file = |(index, bytes): (usize, &u64)| SmallFile {
+            path: format!("part-{index:03}"),
+            bytes: *bytes,
+        };
+        let files = bytes.iter().enumerate().map(file).collect();
+        let of = |group: &Vec<SmallFile>| group.iter().map(|file| file.bytes).collect();
+        groups_of(files, &OPTIONS).iter().map(of).collect()
+    }
+
+    #[test]
+    fn small_files_are_put_together_up_to_the_target() {
+        assert_eq!(sizes(&[]), Vec::<Vec<u64>>::new());
+        assert_eq!(sizes(&[10]), Vec::<Vec<u64>>::new());
+        assert_eq!(sizes(&[10, 20]), Vec::<Vec<u64>>::new(), "20 is more than all the rest");
+        assert_eq!(sizes(&[10, 20, 15]), [[10, 20, 15]]);
+        assert_eq!(sizes(&[10, 90, 20, 15]), [[10, 20, 15]], "90 is large enough");
+        assert_eq!(sizes(&[40, 40, 30, 30, 30]), [vec![40, 40], vec![30, 30, 30]]);
+    }
+
+    #[test]
+    fn what_is_already_together_waits_for_as_much_again() {
+        assert_eq!(sizes(&[49, 1, 1, 1]), [[1, 1, 1]]);
+        assert_eq!(sizes(&[40, 21, 20]), [[40, 21, 20]]);
+    }
+}
