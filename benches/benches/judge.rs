@@ -6,13 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use benches::write_corpus;
-use tempfile::TempDir;
-use trailhouse_lake::{Lake, TableName};
+use benches::filled_lake;
+use trailhouse_lake::TableName;
 use trailhouse_query::{
     EventsScope, JudgeLimits, QuerySession, Question, SessionOptions, rows_as_json,
 };
-use trailhouse_service::{Drain, IngestSelection, IngestSettings, ingest, load_pack};
+use trailhouse_service::load_pack;
 
 const RULES: [usize; 5] = [10, 50, 100, 250, 500];
 /// The shortest of these counts: what else the machine does only adds.
@@ -32,13 +31,14 @@ fn main() {
 
 /// Prints the times by number of rules.
 async fn table(sizes: &[usize], rounds: usize) {
-    let (_folder, lake, events) = filled_lake().await;
-    let up_to = lake.latest_version(TableName::Events).await.expect("a version");
+    let filled = filled_lake().await;
+    let up_to = filled.lake.latest_version(TableName::Events).await.expect("a version");
     let scope = EventsScope::Arrived { after: None, up_to, lookback: None };
     let options = SessionOptions::default();
-    let session = QuerySession::open_scoped(&lake, &options, scope).await.expect("a session");
+    let session =
+        QuerySession::open_scoped(&filled.lake, &options, scope).await.expect("a session");
     let rules = rules(&session, sizes.iter().copied().max().unwrap_or(0)).await;
-    println!("{events} events");
+    println!("{} events", filled.events);
     println!("| rules | one scan | a scan each | ratio | rows read | bytes read |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for size in sizes {
@@ -96,19 +96,4 @@ async fn rules(session: &QuerySession, count: usize) -> Vec<String> {
     }
     rules.truncate(count);
     rules
-}
-
-async fn filled_lake() -> (TempDir, Lake, u64) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let logs = folder.path().join("logs");
-    let events = write_corpus(&logs).expect("a temporary folder");
-    let lake = folder.path().join("lake").to_string_lossy().into_owned();
-    let settings = IngestSettings { lake: lake.clone(), ..IngestSettings::default() };
-    let sources = [logs.to_string_lossy().into_owned()];
-    let selection = IngestSelection::default();
-    let drain = Drain::new();
-    let filling = Box::pin(ingest(&settings, &sources, &selection, &drain, |_| {}));
-    filling.await.expect("a filled lake");
-    let lake = Lake::open(&lake).await.expect("a lake");
-    (folder, lake, events)
 }
