@@ -94,7 +94,11 @@ impl Terminal {
             return;
         }
         let head = if self.color { "error".red().bold().to_string() } else { "error".into() };
-        write_line(&format!("{head}: {}", safe(message)));
+        // A mistake in a file has a code behind the word.
+        match message.strip_prefix("error[") {
+            Some(rest) => write_line(&format!("{head}[{}", safe(rest))),
+            None => write_line(&format!("{head}: {}", safe(message))),
+        }
         if let Some(hint) = hint {
             write_line(&format!("  help: {}", safe(hint)));
         }

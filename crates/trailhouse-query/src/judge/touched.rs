@@ -18,8 +18,9 @@ const TOUCHED_MAX: usize = 1_000_000;
 pub struct TouchedPeriod {
     /// Its place.
     pub index: i64,
-    /// Rows of `events` in it.
-    pub rows: u64,
+    /// Rows of `events` in its last step. Each row is in one such step, however many periods it is
+    /// in.
+    pub rows_of_step: u64,
 }
 
 impl QuerySession {
@@ -42,8 +43,10 @@ impl QuerySession {
         while let Some(batch) = stream.next_batch().await? {
             for (start, rows) in counts(&batch) {
                 // The grain divides both lengths, so a grain lies in a period or outside of it.
-                let last = start.saturating_add(span).div_euclid(every) - 1;
-                for index in start.div_euclid(every)..=last {
+                let (first, last) =
+                    (start.div_euclid(every), start.saturating_add(span).div_euclid(every) - 1);
+                for index in first..=last {
+                    let rows = if index == first { rows } else { 0 };
                     *touched.entry(index).or_insert(0_u64) += rows;
                 }
                 if touched.len() > TOUCHED_MAX {
@@ -53,7 +56,7 @@ impl QuerySession {
             }
         }
         let touched = touched.into_iter();
-        Ok(touched.map(|(index, rows)| TouchedPeriod { index, rows }).collect())
+        Ok(touched.map(|(index, rows_of_step)| TouchedPeriod { index, rows_of_step }).collect())
     }
 }
 

@@ -14,8 +14,8 @@ use crate::{
 
 /// One line for each detection: how far it has come, and what stays open.
 ///
-/// `covered` is the last version of the events table that is judged, `behind` how many versions
-/// have come since. What a failed run has left open is judged by the next one.
+/// `covered` is the last version of the events table that is judged, `open_to` the one up to which a
+/// failed run has left rows open; the next run judges them.
 pub const LEDGER_SQL: &str = "\
 WITH good AS (
   SELECT detection_id, max(to_version) AS covered, max(to_time) AS closed_to,

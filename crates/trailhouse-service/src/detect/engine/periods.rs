@@ -128,11 +128,11 @@ impl DetectionEngine {
             None => None,
         };
         let lateness = tasks.first().and_then(|task| task.rule.detection.window.lateness);
-        for TouchedPeriod { index, rows } in &touched {
+        for TouchedPeriod { index, rows_of_step } in &touched {
             let is_late = judged_at.is_some_and(|judged_at| {
                 plus(shape.end(*index), lateness.unwrap_or_default()) <= judged_at
             });
-            chosen.late_rows += if is_late { *rows } else { 0 };
+            chosen.late_rows += if is_late { *rows_of_step } else { 0 };
             if closing.is_none_or(|closing| shape.end(*index) <= closing.up_to) {
                 chosen.numbers.insert(*index);
             }
