@@ -219,6 +219,36 @@ pub(crate) struct WatchArgs {
 pub(crate) enum TableCommand {
     /// Put large files in the place of many small ones; safe beside ingest and detections
     Optimize(OptimizeArgs),
+    /// Show what was done to a table, the newest first
+    History {
+        /// The table
+        #[arg(default_value = "events", value_name = "TABLE", value_parser = parse_table)]
+        table: TableName,
+        /// How many versions
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        last: usize,
+    },
+    /// Take out days of events that are too old; without --yes, only say which
+    Expire {
+        /// How old events may become, in whole days (UTC)
+        #[arg(long, default_value = "365d", value_name = "DURATION", value_parser = parse_duration)]
+        keep: u32,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Delete files that no recent version of a table needs; without --yes, only say how many
+    Vacuum {
+        /// Only this table; may be repeated
+        #[arg(long = "table", value_name = "TABLE", value_parser = parse_table)]
+        tables: Vec<TableName>,
+        /// Versions of this time stay readable; longer than any detection is ever out of work
+        #[arg(long, default_value = "7d", value_name = "DURATION", value_parser = parse_duration)]
+        keep: u32,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -38,6 +38,7 @@ pub(crate) struct LogEntry {
     pub(crate) version: TableVersion,
     pub(crate) timestamp_ms: Option<i64>,
     pub(crate) operation: Option<String>,
+    pub(crate) engine: Option<String>,
     pub(crate) operation_parameters: Value,
     pub(crate) payload: Option<Payload>,
     pub(crate) transactions: BTreeMap<String, i64>,
@@ -74,6 +75,7 @@ impl LogEntry {
             version,
             timestamp_ms: None,
             operation: None,
+            engine: None,
             operation_parameters: Value::Null,
             payload: None,
             transactions: BTreeMap::new(),
@@ -100,6 +102,7 @@ impl LogEntry {
             "commitInfo" => {
                 self.timestamp_ms = body["timestamp"].as_i64();
                 self.operation = body["operation"].as_str().map(str::to_owned);
+                self.engine = body["engineInfo"].as_str().map(str::to_owned);
                 self.operation_parameters = body["operationParameters"].take();
                 let ours = body["trailhouse"].take();
                 if !ours.is_null() {
@@ -137,6 +140,11 @@ impl LogEntry {
         }
         let changing = self.adds.iter().filter(|add| add["dataChange"].as_bool() != Some(false));
         changing.map(Add::deserialize).collect()
+    }
+
+    /// Returns all files that this version brought.
+    pub(crate) fn added_files(&self) -> Result<Vec<Add>, serde_json::Error> {
+        self.adds.iter().map(Add::deserialize).collect()
     }
 
     /// Returns the files that this version took out of the table, by their paths in the log.

@@ -1,8 +1,12 @@
 //! Upkeep of a lake's tables.
 
-use trailhouse_lake::{Compacted, CompactionGroup, CompactionOptions, TableName};
+use std::time::Duration;
+
+use trailhouse_lake::{
+    Compacted, CompactionGroup, CompactionOptions, Expired, TableName, Vacuumed, VersionSummary,
+};
 use trailhouse_model::TableVersion;
-use trailhouse_runtime::Drain;
+use trailhouse_runtime::{Clock, Drain, SystemClock};
 
 use crate::{error::ServiceError, lake::LakeAddress};
 
@@ -34,12 +38,8 @@ pub async fn optimize(
     tell: &mut (dyn FnMut(&OptimizedGroup) + Send),
 ) -> Result<Vec<OptimizedGroup>, ServiceError> {
     let lake = lake.open().await?;
-    let tables = match settings.tables.as_slice() {
-        [] => TableName::ALL.to_vec(),
-        tables => tables.to_vec(),
-    };
     let mut done = Vec::new();
-    for table in tables {
+    for table in chosen(&settings.tables) {
         for group in lake.compaction_groups(table, &settings.files).await? {
             if drain.is_requested() {
                 return Ok(done);
@@ -55,6 +55,48 @@ pub async fn optimize(
     }
     lake.checkpoint_if_due().await?;
     Ok(done)
+}
+
+/// Returns the newest versions of a table, the newest first.
+pub async fn history(
+    lake: &LakeAddress,
+    table: TableName,
+    versions_max: usize,
+) -> Result<Vec<VersionSummary>, ServiceError> {
+    Ok(lake.open().await?.history(table, versions_max).await?)
+}
+
+/// Finds the days of events that are over longer than `keep`, and takes them out unless that is
+/// only to be said.
+pub async fn expire(
+    lake: &LakeAddress,
+    keep: Duration,
+    is_rehearsal: bool,
+) -> Result<Expired, ServiceError> {
+    let keep = i64::try_from(keep.as_secs()).unwrap_or(i64::MAX);
+    let before = SystemClock.now().plus_seconds(keep.saturating_neg()).to_string();
+    let day = before.split_once('T').map_or(before.as_str(), |(day, _)| day);
+    Ok(lake.open().await?.expire(day, is_rehearsal).await?)
+}
+
+/// Deletes files of tables (none for all) that no version of the last `keep` needs, unless that is
+/// only to be said.
+pub async fn vacuum(
+    lake: &LakeAddress,
+    tables: &[TableName],
+    keep: Duration,
+    is_rehearsal: bool,
+) -> Result<Vec<Vacuumed>, ServiceError> {
+    let lake = lake.open().await?;
+    let mut vacuumed = Vec::new();
+    for table in chosen(tables) {
+        vacuumed.push(lake.vacuum(table, keep, is_rehearsal).await?);
+    }
+    Ok(vacuumed)
+}
+
+fn chosen(tables: &[TableName]) -> Vec<TableName> {
+    if tables.is_empty() { TableName::ALL.to_vec() } else { tables.to_vec() }
 }
 
 impl OptimizedGroup {

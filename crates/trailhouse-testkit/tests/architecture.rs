@@ -127,6 +127,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "arrow-select",
             "async-trait",
             "bytes",
+            "chrono",
             "deltalake-core",
             "futures",
             "object_store",

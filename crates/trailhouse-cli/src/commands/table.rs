@@ -1,7 +1,10 @@
 //! `trailhouse table`.
 
+use std::time::Duration;
+
 use trailhouse_service::{
-    Compacted, CompactionOptions, OptimizeSettings, OptimizedGroup, ServiceError, optimize,
+    Compacted, CompactionOptions, OptimizeSettings, OptimizedGroup, ServiceError, TableName,
+    VersionSummary, expire, history, optimize, vacuum,
 };
 
 use super::{
@@ -24,6 +27,11 @@ pub(super) async fn run(
 ) -> Result<Exit, ServiceError> {
     match command {
         TableCommand::Optimize(arguments) => run_optimize(global, arguments, terminal).await,
+        TableCommand::History { table, last } => show_history(global, *table, *last).await,
+        TableCommand::Expire { keep, yes } => run_expire(global, *keep, *yes, terminal).await,
+        TableCommand::Vacuum { tables, keep, yes } => {
+            run_vacuum(global, tables, *keep, *yes, terminal).await
+        }
     }
 }
 
@@ -45,6 +53,73 @@ async fn run_optimize(
     let groups = unless_aborted(&drain, work).await?;
     write_groups(global, &groups)?;
     terminal.say(&summary(&groups, *dry_run));
+    Ok(Exit::Done)
+}
+
+async fn show_history(
+    global: &Global,
+    table: TableName,
+    versions_max: usize,
+) -> Result<Exit, ServiceError> {
+    let versions = history(&lake_address(global), table, versions_max).await?;
+    let text = |of: &dyn Fn(&VersionSummary) -> Option<String>| {
+        Cells::Text(versions.iter().map(of).collect())
+    };
+    let number =
+        |of: &dyn Fn(&VersionSummary) -> u64| Cells::Count(versions.iter().map(of).collect());
+    write(
+        global,
+        vec![
+            ("version", number(&|it| it.version.0)),
+            ("committed_at", text(&|it| it.committed_at.map(|time| time.to_string()))),
+            ("operation", text(&|it| it.operation.clone())),
+            ("files_added", number(&|it| it.files_added)),
+            ("files_removed", number(&|it| it.files_removed)),
+            ("bytes_added", number(&|it| it.bytes_added)),
+            ("rows_added", text(&|it| it.rows_added.map(|rows| rows.to_string()))),
+            ("engine", text(&|it| it.engine.clone())),
+        ],
+    )?;
+    Ok(Exit::Done)
+}
+
+async fn run_expire(
+    global: &Global,
+    keep: u32,
+    yes: bool,
+    terminal: &Terminal,
+) -> Result<Exit, ServiceError> {
+    let keep = Duration::from_secs(keep.into());
+    let expired = expire(&lake_address(global), keep, !yes).await?;
+    let days = expired.days.iter().cloned().map(Some).collect();
+    write(global, vec![("event_date", Cells::Text(days))])?;
+    let (days, files) = (plural(count(expired.days.len()), "day"), plural(expired.files, "file"));
+    let what = format!("{days} in {files}, {}", bytes(expired.bytes));
+    terminal.say(&match expired.version {
+        Some(version) => format!("Took out {what}: version {version} of events"),
+        None if expired.days.is_empty() => "Nothing is that old".to_owned(),
+        None => format!("Would take out {what}; do it with --yes"),
+    });
+    Ok(Exit::Done)
+}
+
+async fn run_vacuum(
+    global: &Global,
+    tables: &[TableName],
+    keep: u32,
+    yes: bool,
+    terminal: &Terminal,
+) -> Result<Exit, ServiceError> {
+    let keep = Duration::from_secs(keep.into());
+    let vacuumed = vacuum(&lake_address(global), tables, keep, !yes).await?;
+    let names = vacuumed.iter().map(|it| Some(it.table.as_str().to_owned())).collect();
+    let files: Vec<u64> = vacuumed.iter().map(|it| count(it.files.len())).collect();
+    let all = plural(files.iter().sum(), "file");
+    write(global, vec![("table", Cells::Text(names)), ("files", Cells::Count(files))])?;
+    terminal.say(&match yes {
+        true => format!("Deleted {all}"),
+        false => format!("Would delete {all}; do it with --yes"),
+    });
     Ok(Exit::Done)
 }
 

@@ -1,5 +1,7 @@
 //! Small files become large ones, and nothing else changes.
 
+use std::time::Duration;
+
 use trailhouse_lake::{Compacted, CompactionOptions, Lake, TableName};
 use trailhouse_model::{CommitOutcome, TableVersion};
 use trailhouse_runtime::LakeWriter;
@@ -92,4 +94,48 @@ async fn every_table_can_be_compacted() {
     let outcome = writer.commit(request("d", vec![object("d")])).await;
     assert_eq!(outcome, CommitOutcome::Committed { version: TableVersion(4) });
     assert_eq!(texts(&place.plain().await, objects).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_days_go_as_a_whole_and_their_files_after_a_while() {
+    let place = Place::new();
+    let lake = filled(&place, &["a", "b"]).await;
+    let rehearsed = lake.expire("2023-07-11", true).await.unwrap();
+    assert_eq!((rehearsed.days.len(), rehearsed.version), (1, None));
+    assert_eq!(number(&lake, "SELECT count(*) FROM events").await, 4);
+    let all = number(&lake, "SELECT count(*) FROM events WHERE event_date >= '2023-07-11'").await;
+    let expired = lake.expire("2023-07-11", false).await.unwrap();
+    assert_eq!(expired, trailhouse_lake::Expired { version: Some(TableVersion(3)), ..rehearsed });
+    assert_eq!(number(&lake, "SELECT count(*) FROM events").await, all);
+    assert_eq!(lake.expire("2023-07-11", false).await.unwrap().files, 0);
+    // What is gone stays known: it is not stored again.
+    let writer = place.plain().await.event_writer().await.unwrap();
+    let outcome = writer.commit(request("again", vec![object("a")])).await;
+    assert!(matches!(outcome, CommitOutcome::Superseded { .. }), "{outcome:?}");
+    let kept = lake.vacuum(TableName::Events, Duration::from_secs(3_600), false).await.unwrap();
+    assert_eq!(kept.files.len(), 0, "older versions need them still");
+    let gone = lake.vacuum(TableName::Events, Duration::ZERO, true).await.unwrap();
+    assert_eq!(u64::try_from(gone.files.len()).unwrap(), expired.files);
+    let gone = lake.vacuum(TableName::Events, Duration::ZERO, false).await.unwrap();
+    assert_eq!(u64::try_from(gone.files.len()).unwrap(), expired.files);
+    assert_eq!(number(&lake, "SELECT count(*) FROM events").await, all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_says_what_was_done() {
+    let place = Place::new();
+    let lake = filled(&place, &["a", "b"]).await;
+    for group in lake.compaction_groups(TableName::Events, &OPTIONS).await.unwrap() {
+        lake.compact(&group).await.unwrap();
+    }
+    let history = lake.history(TableName::Events, 100).await.unwrap();
+    let done: Vec<_> = history.iter().map(|it| it.operation.as_deref().unwrap()).collect();
+    assert_eq!(done.last(), Some(&"CREATE TABLE"));
+    assert_eq!(done.first(), Some(&"OPTIMIZE"));
+    assert_eq!(history[0].files_removed, 2 * history[0].files_added);
+    assert_eq!(
+        history.iter().find(|it| it.version == TableVersion(1)).unwrap().rows_added,
+        Some(2)
+    );
+    assert_eq!(lake.history(TableName::Events, 2).await.unwrap().len(), 2);
 }
