@@ -134,6 +134,9 @@ pub(crate) struct DaemonArgs {
         value_name = "DIR"
     )]
     pub(crate) cache: PathBuf,
+    /// Leave small files of the lake alone; otherwise they are put together every hour
+    #[arg(long)]
+    pub(crate) no_optimize: bool,
     /// Give every detection one turn, send what there is to send, then exit
     #[arg(long)]
     pub(crate) once: bool,

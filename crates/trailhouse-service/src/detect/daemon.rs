@@ -6,7 +6,7 @@ use trailhouse_alert::{Pump, PumpOptions, Route, Spool, SpoolOptions};
 use trailhouse_detect::{
     DetectionId, Mode, RuleTiming, Rulebook, RunOutcome, Schedule, ScheduleLimits,
 };
-use trailhouse_lake::RunStatus;
+use trailhouse_lake::{CompactionGroup, Lake, RunStatus};
 use trailhouse_runtime::{Clock, Drain, SystemClock};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     outbox::{Outbox, spool_clock},
     report::RunReport,
     rules::{RuleSource, Rules},
+    upkeep::Upkeep,
 };
 use crate::{alerts::pump_error, error::ServiceError, lake::LakeAddress};
 
@@ -38,6 +39,8 @@ pub struct DaemonSettings {
     pub engine: EngineSettings,
     /// Where alerts wait until they are sent.
     pub spool: PathBuf,
+    /// How often small files of the lake are put together; never where it is absent.
+    pub optimize_every: Option<Duration>,
     /// Stop once every rule had its turn.
     pub once: bool,
 }
@@ -59,6 +62,16 @@ pub enum DaemonNews<'n> {
     },
     /// Alerts could not be taken from the findings; they are taken later.
     AlertsFailed {
+        /// Why.
+        error: &'n ServiceError,
+    },
+    /// Small files have become a large one.
+    Optimized {
+        /// The files.
+        group: &'n CompactionGroup,
+    },
+    /// Small files could not be put together; it is tried again later.
+    OptimizeFailed {
         /// Why.
         error: &'n ServiceError,
     },
@@ -101,9 +114,12 @@ pub async fn daemon(
     outbox.start().await?;
     let schedule = schedule(settings, &rules.rulebook, &lake, clock.as_ref()).await?;
     let (engine, clock_of_engine) = (settings.engine.clone(), Arc::clone(&clock));
-    let engine = DetectionEngine::new(lake, rules.clone(), engine, clock_of_engine);
+    let engine = DetectionEngine::new(lake.clone(), rules.clone(), engine, clock_of_engine);
+    let upkeep = Upkeep::new(settings.optimize_every, clock.now());
     let mut rounds = Rounds {
         settings,
+        lake,
+        upkeep,
         rules,
         engine,
         schedule,
@@ -123,6 +139,8 @@ pub async fn daemon(
 
 struct Rounds<'s> {
     settings: &'s DaemonSettings,
+    lake: Lake,
+    upkeep: Upkeep,
     rules: Rules,
     engine: DetectionEngine,
     schedule: Schedule,
@@ -142,15 +160,26 @@ impl Rounds<'_> {
             self.reload(tell).await;
             self.round(tell).await;
             pump.wake();
+            self.optimize(tell).await;
             let now = self.clock.now();
             let wake = self.schedule.next_wake().map_or(SLEEP_MAX, |wake| {
                 let micros = wake.micros().saturating_sub(now.micros());
                 Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(SLEEP_MAX)
             });
+            let wake = if self.upkeep.has_more() { Duration::ZERO } else { wake };
             tokio::select! {
                 () = tokio::time::sleep(wake) => {}
                 () = drain.requested() => {}
             }
+        }
+    }
+
+    /// Puts some small files together, so that detections stay quick to run.
+    async fn optimize(&mut self, tell: &mut (dyn FnMut(DaemonNews<'_>) + Send)) {
+        match self.upkeep.step(&self.lake, self.clock.now()).await {
+            Ok(Some(group)) => tell(DaemonNews::Optimized { group: &group }),
+            Ok(None) => {}
+            Err(error) => tell(DaemonNews::OptimizeFailed { error: &error }),
         }
     }
 
@@ -239,7 +268,7 @@ fn outcome_of(id: &DetectionId, outcome: Result<&RunReport, &ServiceError>) -> R
 async fn schedule(
     settings: &DaemonSettings,
     rulebook: &Rulebook,
-    lake: &trailhouse_lake::Lake,
+    lake: &Lake,
     clock: &dyn Clock,
 ) -> Result<Schedule, ServiceError> {
     let limits = ScheduleLimits {

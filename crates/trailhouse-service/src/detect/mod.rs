@@ -16,6 +16,7 @@ mod report;
 mod rules;
 mod run;
 mod test;
+mod upkeep;
 
 pub use benign::{BenignOptions, BenignReport, BenignResult};
 pub use daemon::{DaemonNews, DaemonSettings, DaemonSummary, daemon};

@@ -21,6 +21,8 @@ use crate::{
     terminal::{Stdout, Terminal},
 };
 
+const OPTIMIZE_EVERY: Duration = Duration::from_secs(3_600);
+
 pub(super) async fn run(
     global: &Global,
     arguments: &DaemonArgs,
@@ -41,6 +43,7 @@ pub(super) async fn run(
             ..engine_settings(global, &arguments.limits)
         },
         spool: arguments.spool.clone(),
+        optimize_every: (!arguments.no_optimize).then_some(OPTIMIZE_EVERY),
         once: arguments.once,
     };
     let drain = signal_drain()?;
@@ -78,6 +81,14 @@ fn tell(terminal: &Terminal, news: &DaemonNews<'_>) {
         }
         DaemonNews::AlertsFailed { error } => {
             terminal.warn(&format!("alerts wait in the findings table: {}", error.message));
+        }
+        DaemonNews::Optimized { group } => terminal.say(&format!(
+            "{} of {} became one",
+            plural(count(group.files.len()), "small file"),
+            group.table.as_str()
+        )),
+        DaemonNews::OptimizeFailed { error } => {
+            terminal.warn(&format!("small files stay as they are for now: {}", error.message));
         }
         DaemonNews::RulesBroken { error } => {
             terminal.warn(&format!("the rules stay as they were: {}", error.message));

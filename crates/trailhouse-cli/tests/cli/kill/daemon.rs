@@ -13,10 +13,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trailhouse_testkit::Random;
 
-use crate::support::{command, small_log, trailhouse};
+use crate::{
+    service::wait_until,
+    support::{command, small_log, trailhouse},
+};
 
 const KILLS: usize = 12;
 const EVENTS_PER_LOG: usize = 2;
+/// So many of a day are worth becoming one.
+const SMALL_FILES: usize = 16;
 
 const MANIFEST: &str = r#"
 id = "acme"
@@ -144,4 +149,23 @@ fn a_daemon_killed_at_any_moment_skips_doubles_and_forgets_nothing() {
     expected.sort();
     assert_eq!(found, expected);
     assert_eq!(site.alerted().len(), found.len());
+}
+
+#[test]
+fn a_daemon_puts_small_files_together_between_its_rounds() {
+    let site = Site::new();
+    for log in 0..SMALL_FILES {
+        site.ingest(&format!("log-{log}"));
+    }
+    let lake = site.path("lake");
+    let history = ["--lake", text(&lake), "--format", "ndjson", "table", "history", "events"];
+    let mut daemon = site.daemon(&[]);
+    wait_until("its upkeep", || {
+        let versions = trailhouse(&history).expect_code(0).rows();
+        versions.iter().any(|version| version["operation"] == "OPTIMIZE")
+    });
+    site.ingest("after");
+    wait_until("its findings", || site.found().len() == (SMALL_FILES + 1) * EVENTS_PER_LOG);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
 }
