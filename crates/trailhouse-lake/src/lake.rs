@@ -168,7 +168,17 @@ impl Lake {
 
     /// Returns the newest version of the table.
     pub async fn latest_version(&self, table: TableName) -> Result<TableVersion, LakeError> {
-        Ok(TableVersion(self.log(table).latest().await?.version()))
+        let log = self.log(table);
+        let latest = match self.inner.states.newest(table) {
+            Some(seen) => log.newest_after(seen).await?,
+            None => None,
+        };
+        let latest = match latest {
+            Some(latest) => latest,
+            None => TableVersion(log.latest().await?.version()),
+        };
+        self.inner.states.saw(table, latest);
+        Ok(latest)
     }
 
     /// Returns the files that brought new events after one version (`None`: from the beginning) up

@@ -22,6 +22,8 @@ use crate::{
     tables::TableName,
 };
 
+/// Looking at more entries one by one costs more than listing them.
+const PROBES_MAX: u32 = 32;
 /// How often another writer may come first before one gives up.
 pub(crate) const CONFLICTS_MAX: u32 = 50;
 /// How often one version is asked for before its fate is called unknown.
@@ -155,6 +157,30 @@ impl TableLog {
             entries.push(self.entry(version).await?.ok_or(gone)?);
         }
         Ok(entries)
+    }
+
+    /// Returns the newest version, given one that was seen, without listing the log: entries follow
+    /// each other without a gap. `None` where too many have come since, or where entries may have
+    /// been cleaned up behind a checkpoint.
+    pub(crate) async fn newest_after(
+        &self,
+        seen: TableVersion,
+    ) -> Result<Option<TableVersion>, LakeError> {
+        if self.last_checkpoint().await?.is_some_and(|checkpoint| checkpoint > seen) {
+            return Ok(None);
+        }
+        let mut newest = seen;
+        for _ in 0..PROBES_MAX {
+            let path = Path::from(format!("_delta_log/{:020}.json", newest.next().0));
+            match self.object_store().head(&path).await {
+                Ok(_) => newest = newest.next(),
+                Err(object_store::Error::NotFound { .. }) => return Ok(Some(newest)),
+                Err(error) => {
+                    return Err(LakeError::store(self.table, "look for a log entry")(error));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the version of the newest checkpoint that is pointed to.

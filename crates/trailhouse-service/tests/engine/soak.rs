@@ -188,6 +188,7 @@ async fn what_rounds_find_is_what_one_round_over_all_rows_finds() {
             } else {
                 compact(&place.lake).await;
             }
+            place.lake.checkpoint_if_due().await.unwrap();
             told.compactions += 1;
         }
     }
