@@ -1,51 +1,71 @@
 //! What it costs to read each event once where objects repeat each other's.
 //!
-//! `cargo bench --bench unique`: the same queries over `events` and over `events_unique`, in a lake
-//! without repeats and in one where a fifth of the objects came twice.
+//! `cargo bench --bench unique` prints a table: the same queries over `events` and over
+//! `events_unique`, in a lake without repeats and in one where a fifth of the objects came twice.
 
-#![expect(clippy::expect_used, reason = "a benchmark may fail loudly")]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "the table is what it is for")]
+
+use std::time::{Duration, Instant};
 
 use benches::filled_lake;
-use criterion::{Criterion, criterion_group, criterion_main};
 use trailhouse_query::{QuerySession, SessionOptions};
 
-const QUERIES: [(&str, &str); 3] = [
-    ("count", "SELECT count(*) FROM"),
-    ("top calls", "SELECT event_name, count(*) AS n FROM"),
-    ("one call", "SELECT event_id, request_parameters FROM"),
+/// Name, beginning and end of each query.
+const QUERIES: [(&str, &str, &str); 3] = [
+    ("count", "SELECT count(*) FROM", ""),
+    (
+        "ten most frequent calls",
+        "SELECT event_name, count(*) AS n FROM",
+        "GROUP BY 1 ORDER BY 2 DESC LIMIT 10",
+    ),
+    ("one call", "SELECT event_id, request_parameters FROM", "WHERE event_name = 'DeleteTrail'"),
 ];
-const ENDINGS: [&str; 3] =
-    ["", "GROUP BY 1 ORDER BY 2 DESC LIMIT 10", "WHERE event_name = 'DeleteTrail'"];
 const REPEATS_PER_MILLE: usize = 210;
+const ROUNDS: usize = 15;
 
-fn benchmarks(criterion: &mut Criterion) {
+fn main() {
+    let asked = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    // A test runner asks for the list of tests first. There are none.
+    if asked("--list") {
+        return;
+    }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut filled = runtime.block_on(filled_lake());
+    // In test mode it is enough that everything runs.
+    let rounds = if asked("--bench") { ROUNDS } else { 1 };
+    runtime.block_on(Box::pin(table(rounds)));
+}
+
+async fn table(rounds: usize) {
+    let mut filled = filled_lake().await;
+    println!("{} events, medians of {rounds} rounds", filled.events);
+    println!("| repeats | query | events | events_unique |");
+    println!("| ---: | --- | ---: | ---: |");
     for repeats in [0, REPEATS_PER_MILLE] {
         if repeats > 0 {
-            runtime.block_on(filled.repeat(repeats));
+            filled.repeat(repeats).await;
         }
         let options = SessionOptions::default();
-        let opening = QuerySession::open(&filled.lake, &options);
-        let session = runtime.block_on(opening).expect("a session");
-        let mut group = criterion.benchmark_group(format!("repeats {repeats} of 1000"));
-        group.sample_size(10);
-        for ((name, start), ending) in QUERIES.iter().zip(ENDINGS) {
-            for table in ["events", "events_unique"] {
-                let sql = format!("{start} {table} {ending}");
-                group.bench_function(format!("{name}, {table}"), |bencher| {
-                    bencher.iter(|| {
-                        runtime.block_on(async {
-                            let rows = session.run(&sql).await.expect("a plan");
-                            rows.collect().await.expect("rows")
-                        })
-                    });
-                });
-            }
+        let session = QuerySession::open(&filled.lake, &options).await.expect("a session");
+        for (name, start, end) in QUERIES {
+            let all = median(&session, &format!("{start} events {end}"), rounds).await;
+            let unique = median(&session, &format!("{start} events_unique {end}"), rounds).await;
+            println!(
+                "| {repeats} of 1000 | {name} | {} ms | {} ms |",
+                all.as_millis(),
+                unique.as_millis()
+            );
         }
-        group.finish();
     }
 }
 
-criterion_group!(group, benchmarks);
-criterion_main!(group);
+async fn median(session: &QuerySession, sql: &str, rounds: usize) -> Duration {
+    let mut times = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        let started = Instant::now();
+        let rows = session.run(sql).await.expect("a plan");
+        rows.collect().await.expect("rows");
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    times.get(rounds / 2).copied().unwrap_or_default()
+}
