@@ -4,7 +4,10 @@
 //! in the table, so whoever took one of them out meanwhile wins; appends are stepped over. The
 //! commit changes no data, and says so: what was judged is not judged again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use arrow_schema::{Schema, SchemaRef};
 use deltalake_core::{
@@ -13,7 +16,6 @@ use deltalake_core::{
         execution::runtime_env::RuntimeEnvBuilder,
         prelude::{SessionConfig, SessionContext, col},
     },
-    delta_datafusion::FileSelection,
     kernel::{Remove, Snapshot},
 };
 use futures::TryStreamExt;
@@ -30,7 +32,7 @@ use crate::{
     event_files::off_thread,
     lake::Lake,
     log::{CONFLICTS_MAX, Claim, TableLog},
-    scan::Columns,
+    scan::{Columns, rows_of_files},
     schema_check::{check_entry, check_snapshot},
     tables::TableName,
 };
@@ -102,20 +104,15 @@ impl Lake {
         let log = self.log(table);
         let snapshot = log.latest().await?;
         check_snapshot(table, &snapshot)?;
-        let views = snapshot.file_views(log.log_store().as_ref(), None);
-        let files: Vec<_> =
-            views.try_collect().await.map_err(LakeError::delta(table, "list files"))?;
         let mut partitions: BTreeMap<Option<String>, Vec<SmallFile>> = BTreeMap::new();
-        for file in files {
+        for file in log.files(&snapshot).await? {
             // What is deleted in it stands in another file.
             if file.deletion_vector_descriptor().is_some() {
                 continue;
             }
-            let values = file.partition_values_map();
-            let partition = table.partition_column().and_then(|name| values.get(name)?.clone());
             let bytes = u64::try_from(file.size()).unwrap_or(0);
             let small = SmallFile { path: file.path().into_owned(), bytes };
-            partitions.entry(partition).or_default().push(small);
+            partitions.entry(log.partition_of(&file)).or_default().push(small);
         }
         let mut groups = Vec::new();
         for (partition, files) in partitions {
@@ -226,13 +223,12 @@ async fn removes_of(
     snapshot: &Snapshot,
     group: &CompactionGroup,
 ) -> Result<Option<Vec<Remove>>, LakeError> {
-    let views = snapshot.file_views(log.log_store().as_ref(), None);
-    let files: Vec<_> =
-        views.try_collect().await.map_err(LakeError::delta(group.table, "list files"))?;
+    let files = log.files(snapshot).await?;
+    let wanted: HashSet<&str> = group.files.iter().map(String::as_str).collect();
     let removes: Vec<Remove> = files
         .iter()
         .filter(|file| file.deletion_vector_descriptor().is_none())
-        .filter(|file| group.files.iter().any(|path| *path == file.path()))
+        .filter(|file| wanted.contains(file.path().as_ref()))
         .map(|file| file.remove_action(false))
         .collect();
     Ok((removes.len() == group.files.len()).then_some(removes))
@@ -246,13 +242,6 @@ async fn merged(
 ) -> Result<EncodedFile, LakeError> {
     let table = group.table;
     let failed = |error: DataFusionError| LakeError::rows(table, "read rows")(error);
-    let provider = log
-        .delta_table()
-        .table_provider()
-        .with_snapshot(Arc::new(snapshot.clone()))
-        .with_file_selection(FileSelection::from_file_paths(group.files.iter().map(String::as_str)))
-        .await
-        .map_err(failed)?;
     let runtime = RuntimeEnvBuilder::new().with_memory_limit(SORT_BYTES_MAX, 1.0);
     let runtime = runtime.build_arc().map_err(failed)?;
     let config = SessionConfig::new()
@@ -260,7 +249,8 @@ async fn merged(
         .with_target_partitions(1)
         .with_sort_spill_reservation_bytes(MERGE_BYTES);
     let session = SessionContext::new_with_config_rt(config, runtime);
-    let mut rows = session.read_table(provider).map_err(failed)?;
+    let paths = group.files.iter().map(String::as_str);
+    let mut rows = rows_of_files(&session, log, snapshot, paths).await?;
     if let Some(time) = table.time_column() {
         rows = rows.sort(vec![col(time).sort(true, false)]).map_err(failed)?;
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use deltalake_core::{
     DeltaTable,
-    kernel::{Snapshot, transaction::TransactionError},
+    kernel::{LogicalFileView, Snapshot, transaction::TransactionError},
     logstore::{CommitOrBytes, LogStoreRef},
 };
+use futures::TryStreamExt;
 use object_store::{ObjectStoreExt, path::Path};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -131,6 +132,20 @@ impl TableLog {
             version: TableVersion(0),
             reason: "there is no log".to_owned(),
         })
+    }
+
+    /// Returns the files of the table at a snapshot.
+    pub(crate) async fn files(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<LogicalFileView>, LakeError> {
+        let views = snapshot.file_views(self.store.as_ref(), None);
+        views.try_collect().await.map_err(LakeError::delta(self.table, "list files"))
+    }
+
+    /// Returns the day, or what else the table is partitioned by, that a file belongs to.
+    pub(crate) fn partition_of(&self, file: &LogicalFileView) -> Option<String> {
+        file.partition_values_map().get(self.table.partition_column()?)?.clone()
     }
 
     /// Reads one log entry; `None` where it is not there, or not there any more.

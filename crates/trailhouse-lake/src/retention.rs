@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use deltalake_core::kernel::Remove;
-use futures::TryStreamExt;
 use trailhouse_model::TableVersion;
 use uuid::Uuid;
 
@@ -50,14 +49,10 @@ impl Lake {
         for attempt in 0..CONFLICTS_MAX {
             let snapshot = log.latest().await?;
             check_snapshot(table, &snapshot)?;
-            let views = snapshot.file_views(log.log_store().as_ref(), None);
-            let files: Vec<_> =
-                views.try_collect().await.map_err(LakeError::delta(table, "list files"))?;
             let (mut expired, mut removes) = (Expired::default(), Vec::<Remove>::new());
-            for file in files {
-                let values = file.partition_values_map();
-                let day = table.partition_column().and_then(|name| values.get(name)?.clone());
-                let Some(day) = day.filter(|day| day.as_str() < before) else { continue };
+            for file in log.files(&snapshot).await? {
+                let day = log.partition_of(&file).filter(|day| day.as_str() < before);
+                let Some(day) = day else { continue };
                 expired.files += 1;
                 expired.bytes += u64::try_from(file.size()).unwrap_or(0);
                 expired.days.push(day);

@@ -1,18 +1,13 @@
 //! Changes and takes out rows of tables whose rows have an identity.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::{concat::concat_batches, filter::filter_record_batch};
 use deltalake_core::{
     datafusion::{common::DataFusionError, prelude::SessionContext},
-    delta_datafusion::FileSelection,
     kernel::{Add, Remove, Snapshot},
 };
-use futures::TryStreamExt;
 use serde_json::Value;
 use trailhouse_model::{ObjectId, TableVersion};
 use uuid::Uuid;
@@ -25,7 +20,7 @@ use crate::{
     event_files::off_thread,
     keyed::KeyedTable,
     log::{CONFLICTS_MAX, Claim},
-    scan::Columns,
+    scan::{Columns, rows_of_files},
     schema_check::check_snapshot,
 };
 
@@ -109,12 +104,9 @@ impl KeyedTable {
         change: RowChange<'_>,
     ) -> Result<Rewrite, LakeError> {
         let table = self.log.table;
-        let failed = LakeError::delta(table, "list files");
-        let views = snapshot.file_views(self.log.log_store().as_ref(), None);
-        let files: Vec<_> = views.try_collect().await.map_err(failed)?;
         let wanted: BTreeSet<String> = ids.iter().map(ToString::to_string).collect();
         let mut rewrite = Rewrite::default();
-        for file in files {
+        for file in self.log.files(snapshot).await? {
             if !may_hold(file.stats().as_deref(), self.id_column, &wanted) {
                 continue;
             }
@@ -144,15 +136,7 @@ impl KeyedTable {
     async fn rows_of(&self, snapshot: &Snapshot, path: &str) -> Result<RecordBatch, LakeError> {
         let table = self.log.table;
         let failed = |error: DataFusionError| LakeError::rows(table, "read rows")(error);
-        let delta = self.log.delta_table();
-        let provider = delta
-            .table_provider()
-            .with_snapshot(Arc::new(snapshot.clone()))
-            .with_file_selection(FileSelection::from_file_paths([path]))
-            .await
-            .map_err(failed)?;
-        let session = SessionContext::new();
-        let rows = session.read_table(provider).map_err(failed)?;
+        let rows = rows_of_files(&SessionContext::new(), &self.log, snapshot, [path]).await?;
         let batches = rows.collect().await.map_err(failed)?;
         let schema = table.file_schema();
         let mut read = Vec::with_capacity(batches.len());

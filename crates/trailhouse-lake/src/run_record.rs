@@ -15,27 +15,16 @@ pub enum RunStatus {
     Failed,
     /// The time limit was reached; the range stays open for the next run.
     Timeout,
-    /// Something that the detection needs is not there; the range stays open.
-    Skipped,
 }
 
 impl RunStatus {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Failed, Self::Timeout, Self::Skipped];
-
     /// Returns the word that stands for the status in the runs table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",
             Self::Timeout => "timeout",
-            Self::Skipped => "skipped",
         }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
@@ -62,11 +51,6 @@ impl RunKind {
             Self::Start => "start",
             Self::Backfill => "backfill",
         }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
     /// Says whether a successful run moves on what the detection has covered.

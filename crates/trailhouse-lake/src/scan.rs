@@ -12,6 +12,7 @@ use deltalake_core::{
         common::DataFusionError,
         prelude::{DataFrame, SessionContext},
     },
+    delta_datafusion::FileSelection,
     kernel::Snapshot,
 };
 use trailhouse_model::EventTime;
@@ -30,6 +31,24 @@ pub(crate) async fn register(
         table.table_provider().with_snapshot(Arc::new(snapshot)).await.map_err(failed)?;
     session.register_table(log.table.as_str(), provider).map_err(failed)?;
     Ok(())
+}
+
+/// Returns the rows of some files of the table at a snapshot, by their paths in the log.
+pub(crate) async fn rows_of_files(
+    session: &SessionContext,
+    log: &TableLog,
+    snapshot: &Snapshot,
+    paths: impl IntoIterator<Item = &str>,
+) -> Result<DataFrame, LakeError> {
+    let failed = |error: DataFusionError| LakeError::rows(log.table, "read rows")(error);
+    let table = log.delta_table();
+    let provider = table
+        .table_provider()
+        .with_snapshot(Arc::new(snapshot.clone()))
+        .with_file_selection(FileSelection::from_file_paths(paths))
+        .await
+        .map_err(failed)?;
+    session.read_table(provider).map_err(failed)
 }
 
 /// Returns the rows of the table at a snapshot.

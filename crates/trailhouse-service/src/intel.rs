@@ -8,6 +8,7 @@ use trailhouse_model::EventTime;
 use trailhouse_query::{QuerySession, SessionOptions, SiteContext};
 
 use crate::{
+    count::count,
     error::{FailureKind, ServiceError},
     lake::LakeAddress,
     query::query_error,
@@ -86,8 +87,4 @@ pub async fn hunt(
         .await
         .map_err(|error| query_error(&error, ""))?;
     Ok(HuntReport { sightings: hunt.finish(), indicators, events, elapsed: started.elapsed() })
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
