@@ -2,15 +2,19 @@
 //!
 //! What the bytes are is judged by their first ones, never by a name or a header of the transport.
 
-use std::io::Read;
+use std::io::ErrorKind;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::{error::DecodeError, limits::DecodeLimits};
 
 const GZIP_MAGIC: &[u8] = &[0x1F, 0x8B];
 const UTF8_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
+/// Deflate has no larger window.
+const WINDOW_BITS_MAX: u8 = 15;
+/// A text that is larger than its stream promised grows by no less.
+const GROWTH_BYTES_MIN: usize = 64 * 1024;
 /// How base64 text of a gzip stream begins.
 const BASE64_GZIP_START: &[u8] = b"H4sI";
 
@@ -105,20 +109,45 @@ fn inflate_members(
     reserve_hint(compressed, budget, out);
     let mut rest = compressed;
     loop {
-        let mut member = GzDecoder::new(rest);
-        let left = budget.inflated_bytes_max.saturating_sub(length(out));
-        let read = (&mut member).take(left.saturating_add(1)).read_to_end(out);
-        read.map_err(|source| DecodeError::Gzip { source })?;
-        if length(out) > budget.inflated_bytes_max {
-            return Err((budget.on_excess)(&budget.limits));
-        }
-        rest = member.into_inner();
+        rest = inflate_member(rest, budget, out)?;
         if rest.iter().all(|byte| *byte == 0) {
             return Ok(());
         }
         if !rest.starts_with(GZIP_MAGIC) {
             return Err(DecodeError::TrailingGarbage { bytes: length(rest) });
         }
+    }
+}
+
+/// Inflates one gzip member behind what `out` has, and returns what follows it. The decompressor
+/// writes straight into the free part of `out`, so that all of a small object is one call.
+fn inflate_member<'c>(
+    compressed: &'c [u8],
+    budget: &Budget,
+    out: &mut Vec<u8>,
+) -> Result<&'c [u8], DecodeError> {
+    let mut member = Decompress::new_gzip(WINDOW_BITS_MAX);
+    let mut rest = compressed;
+    loop {
+        let read_before = member.total_in();
+        let status = member
+            .decompress_vec(rest, out, FlushDecompress::None)
+            .map_err(|error| DecodeError::Gzip { source: error.into() })?;
+        let read = member.total_in().saturating_sub(read_before);
+        rest = usize::try_from(read).ok().and_then(|read| rest.get(read..)).unwrap_or_default();
+        if length(out) > budget.inflated_bytes_max {
+            return Err((budget.on_excess)(&budget.limits));
+        }
+        if status == Status::StreamEnd {
+            return Ok(rest);
+        }
+        // It stops for want of room or for want of input.
+        if out.len() < out.capacity() {
+            return Err(DecodeError::Gzip { source: ErrorKind::UnexpectedEof.into() });
+        }
+        let left = budget.inflated_bytes_max.saturating_sub(length(out)).saturating_add(1);
+        let more = out.len().max(GROWTH_BYTES_MIN);
+        out.reserve_exact(usize::try_from(left).map_or(more, |left| left.min(more)));
     }
 }
 
