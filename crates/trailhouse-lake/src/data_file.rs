@@ -8,20 +8,30 @@ use deltalake_core::kernel::Add;
 use object_store::{ObjectStoreExt, path::Path};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
-    basic::{Compression, ZstdLevel},
+    basic::{Compression, Encoding, ZstdLevel},
     errors::ParquetError,
     file::properties::{EnabledStatistics, WriterProperties},
+    schema::types::ColumnPath,
 };
 use trailhouse_model::EventTime;
 use uuid::Uuid;
 
 use crate::{
-    entry::millis, error::LakeError, log::TableLog, object_line::saturated, stats::FileStats,
-    tables::TableName,
+    entry::millis,
+    error::LakeError,
+    log::TableLog,
+    object_line::saturated,
+    stats::FileStats,
+    tables::{Storage, TableName},
 };
 
 /// Rows of one row group. Readers work on row groups side by side.
 const ROW_GROUP_ROWS_MAX: usize = 131_072;
+/// As many as a row group has rows. The writer folds a filter to what its values need.
+const BLOOM_VALUES_MAX: u64 = 131_072;
+/// The share of row groups that are read in vain. Fewer would cost more in filters than in rows:
+/// ten bits a value are what they take for this.
+const BLOOM_FALSE_POSITIVES: f64 = 0.01;
 /// What other Delta writers call the folder of rows without a partition value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -51,7 +61,7 @@ pub(crate) fn encode_file_as(
     batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<EncodedFile, LakeError> {
     let failed = |error: ParquetError| LakeError::rows(table, "encode rows")(error);
-    let properties = writer_properties().map_err(failed)?;
+    let properties = writer_properties(table).map_err(failed)?;
     // The columns' types stand in the log; a copy would be much of a small file.
     let options =
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
@@ -67,8 +77,8 @@ pub(crate) fn encode_file_as(
     Ok(EncodedFile { partition, bytes, stats: stats.to_json() })
 }
 
-fn writer_properties() -> Result<WriterProperties, ParquetError> {
-    let properties = WriterProperties::builder()
+fn writer_properties(table: TableName) -> Result<WriterProperties, ParquetError> {
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_dictionary_enabled(true)
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -76,6 +86,26 @@ fn writer_properties() -> Result<WriterProperties, ParquetError> {
         // Names the elements of lists as the format's specification does.
         .set_coerce_types(true)
         .set_created_by(format!("trailhouse {}", env!("CARGO_PKG_VERSION")));
+    for (column, storage) in table.storage() {
+        let path = ColumnPath::from(*column);
+        properties = match storage {
+            Storage::Distinct => properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
+            Storage::Ascending => properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+            Storage::Unordered => {
+                properties.set_column_statistics_enabled(path, EnabledStatistics::None)
+            }
+        };
+    }
+    for column in table.needle_columns() {
+        let path = ColumnPath::from(*column);
+        properties = properties
+            .set_column_bloom_filter_max_ndv(path.clone(), BLOOM_VALUES_MAX)
+            .set_column_bloom_filter_fpp(path, BLOOM_FALSE_POSITIVES);
+    }
     Ok(properties.build())
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow_array::{
     Array, Date32Array, RecordBatch, TimestampMicrosecondArray,
     cast::AsArray,
+    new_null_array,
     types::{Date32Type, TimestampMicrosecondType},
 };
-use arrow_schema::Schema;
-use arrow_select::interleave::interleave_record_batch;
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_select::interleave::interleave;
 use deltalake_core::kernel::Add;
 use futures::{StreamExt, TryStreamExt, stream};
 use trailhouse_model::EventTime;
@@ -35,22 +36,30 @@ struct RowPlace {
     row: u32,
 }
 
+/// The events of a commit, and the order in which they are written.
+struct CommitRows {
+    /// The rows of each object as they stand in files.
+    batches: Vec<RecordBatch>,
+    places: Vec<RowPlace>,
+}
+
 /// Writes the events of all objects to new files and returns the actions that add them.
 pub(crate) async fn write_event_files(
     log: &TableLog,
     objects: &Arc<[CommitObject]>,
 ) -> Result<Vec<Add>, LakeError> {
     let shared = Arc::clone(objects);
-    let places = off_thread(move || row_places(&shared)).await?;
+    let CommitRows { batches, places } = off_thread(move || commit_rows(&shared)).await?;
+    let batches: Arc<[RecordBatch]> = batches.into();
     let days: Vec<Vec<RowPlace>> =
         places.chunk_by(|a, b| a.date == b.date).map(<[RowPlace]>::to_vec).collect();
     drop(places);
     let encodes_max = std::thread::available_parallelism().map_or(1, usize::from);
     stream::iter(days)
         .map(|day| {
-            let shared = Arc::clone(objects);
+            let batches = Arc::clone(&batches);
             async move {
-                let file = off_thread(move || encode_day(&shared, &day)).await?;
+                let file = off_thread(move || encode_day(&batches, &day)).await?;
                 write_file(log, file, clock::now()).await
             }
         })
@@ -68,7 +77,11 @@ pub(crate) async fn off_thread<T: Send + 'static>(
         .map_err(LakeError::rows(TableName::Events, "encode rows"))?
 }
 
-fn row_places(objects: &[CommitObject]) -> Result<Vec<RowPlace>, LakeError> {
+fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
+    let schema = TableName::Events.file_schema();
+    // Batches may differ in notes beside the schema; the file has none.
+    let schema = Arc::new(Schema::new(schema.fields().clone()));
+    let mut batches = Vec::with_capacity(objects.len());
     let mut places = Vec::new();
     for (batch, object) in (0_u32..).zip(objects) {
         let (dates, times) = order_columns(&object.events)?;
@@ -80,9 +93,10 @@ fn row_places(objects: &[CommitObject]) -> Result<Vec<RowPlace>, LakeError> {
                 row,
             });
         }
+        batches.push(without_date(&object.events, &schema)?);
     }
     places.sort_unstable();
-    Ok(places)
+    Ok(CommitRows { batches, places })
 }
 
 fn order_columns(
@@ -117,34 +131,48 @@ fn mismatch(column: &str) -> LakeError {
     LakeError::SchemaMismatch { table: TableName::Events, column: column.to_owned() }
 }
 
-fn encode_day(objects: &[CommitObject], places: &[RowPlace]) -> Result<EncodedFile, LakeError> {
-    let batches: Vec<RecordBatch> =
-        objects.iter().map(|object| without_date(&object.events)).collect::<Result<_, _>>()?;
-    let batches: Vec<&RecordBatch> = batches.iter().collect();
+fn encode_day(batches: &[RecordBatch], places: &[RowPlace]) -> Result<EncodedFile, LakeError> {
     let chunks = places.chunks(CHUNK_ROWS).map(|chunk| {
-        let rows: Vec<(usize, usize)> = chunk.iter().map(|place| place.indices()).collect();
-        interleave_record_batch(&batches, &rows)
-            .map_err(LakeError::rows(TableName::Events, "sort rows"))
+        chunk_of(batches, chunk).map_err(LakeError::rows(TableName::Events, "sort rows"))
     });
     let date = places.first().and_then(|place| place.date);
     encode_file(TableName::Events, date.map(date_text), chunks)
 }
 
-impl RowPlace {
-    fn indices(self) -> (usize, usize) {
-        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        (index(self.batch), index(self.row))
-    }
+/// Gathers rows. Only the batches that have some of them are looked at: a commit has hundreds of
+/// batches, and most days are in few of them.
+fn chunk_of(batches: &[RecordBatch], places: &[RowPlace]) -> Result<RecordBatch, ArrowError> {
+    let mut used: Vec<u32> = places.iter().map(|place| place.batch).collect();
+    used.sort_unstable();
+    used.dedup();
+    let sources: Vec<&RecordBatch> = used.iter().filter_map(|at| batches.get(index(*at))).collect();
+    let rows: Vec<(usize, usize)> = places
+        .iter()
+        .map(|place| (used.partition_point(|at| *at < place.batch), index(place.row)))
+        .collect();
+    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let columns = schema.fields().iter().enumerate().map(|(column, field)| {
+        let arrays: Vec<&dyn Array> =
+            sources.iter().map(|batch| batch.column(column).as_ref()).collect();
+        // Most columns of most events are empty.
+        if arrays.iter().all(|array| array.null_count() == array.len()) {
+            return Ok(new_null_array(field.data_type(), rows.len()));
+        }
+        interleave(&arrays, &rows)
+    });
+    let columns = columns.collect::<Result<_, _>>()?;
+    RecordBatch::try_new(schema, columns)
 }
 
-fn without_date(batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
-    let kept: Vec<usize> = (0..batch.num_columns())
-        .filter(|index| batch.schema_ref().field(*index).name() != EVENT_DATE)
-        .collect();
-    let batch = batch.project(&kept).map_err(LakeError::rows(TableName::Events, "sort rows"))?;
-    // Batches may differ in notes beside the schema; the file has none.
-    let schema = Arc::new(Schema::new(TableName::Events.file_schema().fields().clone()));
-    RecordBatch::try_new(schema, batch.columns().to_vec())
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn without_date(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, LakeError> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    let kept = columns.filter(|(field, _)| field.name() != EVENT_DATE);
+    let kept = kept.map(|(_, column)| Arc::clone(column)).collect();
+    RecordBatch::try_new(Arc::clone(schema), kept)
         .map_err(LakeError::rows(TableName::Events, "sort rows"))
 }
 

@@ -11,6 +11,7 @@ mod commit;
 mod compaction;
 mod cost;
 mod create;
+mod data_files;
 mod durability;
 mod faults;
 mod faulty_store;

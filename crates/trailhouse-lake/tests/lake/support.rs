@@ -92,6 +92,10 @@ fn events(object_id: &str, days: &[i64]) -> RecordBatch {
                     Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("UTC"))
                 }
                 "event_name" => Arc::new(StringArray::from(vec!["GetObject"; rows])),
+                "event_id" => {
+                    let ids = (0..rows).map(|row| Some(format!("{object_id}-{row}")));
+                    Arc::new(ids.collect::<StringArray>())
+                }
                 "source_object_id" => Arc::new(StringArray::from(vec![object_id; rows])),
                 "source_row" => Arc::new(indices.clone()),
                 _ => new_null_array(field.data_type(), rows),
