@@ -85,14 +85,7 @@ impl TableProvider for OpaqueView {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
-        let support = filters.iter().map(|filter| {
-            if is_about_one_row(filter) {
-                TableProviderFilterPushDown::Exact
-            } else {
-                TableProviderFilterPushDown::Unsupported
-            }
-        });
-        Ok(support.collect())
+        Ok(exact_where(filters, is_about_one_row))
     }
 
     async fn scan(
@@ -111,6 +104,21 @@ impl TableProvider for OpaqueView {
         };
         state.create_physical_plan(&plan).await
     }
+}
+
+/// Says of each filter that it is applied in full, or not at all.
+pub(crate) fn exact_where(
+    filters: &[&Expr],
+    is_applied: impl Fn(&Expr) -> bool,
+) -> Vec<TableProviderFilterPushDown> {
+    let support = filters.iter().map(|filter| {
+        if is_applied(filter) {
+            TableProviderFilterPushDown::Exact
+        } else {
+            TableProviderFilterPushDown::Unsupported
+        }
+    });
+    support.collect()
 }
 
 fn is_about_one_row(filter: &Expr) -> bool {

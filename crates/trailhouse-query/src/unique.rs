@@ -24,7 +24,7 @@ use datafusion::{
     physical_plan::ExecutionPlan,
 };
 
-use crate::content_hash::content_hash;
+use crate::{content_hash::content_hash, opaque::exact_where};
 
 /// The table's name.
 pub(crate) const EVENTS_UNIQUE: &str = "events_unique";
@@ -140,19 +140,11 @@ impl TableProvider for UniqueEvents {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
-        let about_content = |filter: &&Expr| {
+        Ok(exact_where(filters, |filter| {
             let columns = filter.column_refs();
             !filter.is_volatile()
                 && !columns.iter().any(|column| PROVENANCE.contains(&column.name.as_str()))
-        };
-        let support = filters.iter().map(|filter| {
-            if about_content(filter) {
-                TableProviderFilterPushDown::Exact
-            } else {
-                TableProviderFilterPushDown::Unsupported
-            }
-        });
-        Ok(support.collect())
+        }))
     }
 
     async fn scan(

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use trailhouse_detect::{DetectionId, author::skeleton::SkeletonKind};
 use trailhouse_model::{EventTime, Severity};
 
-use super::{parse_duration, parse_size, parse_time};
+use super::{alert::SpoolArgs, parse_duration, parse_size, parse_time};
 
 /// Which detections, of one pack or several.
 #[derive(Debug, Clone, Args)]
@@ -118,14 +118,8 @@ pub(crate) struct DaemonArgs {
     pub(crate) rules_per_round: u16,
     #[command(flatten)]
     pub(crate) limits: RuleLimitArgs,
-    /// Where alerts wait until they are sent
-    #[arg(
-        long,
-        default_value = "./trailhouse-alerts",
-        env = "TRAILHOUSE_SPOOL",
-        value_name = "DIR"
-    )]
-    pub(crate) spool: PathBuf,
+    #[command(flatten)]
+    pub(crate) spool: SpoolArgs,
     /// Where summaries of what was there before are kept; may be deleted at any time
     #[arg(
         long,

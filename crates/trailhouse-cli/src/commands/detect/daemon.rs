@@ -42,7 +42,7 @@ pub(super) async fn run(
             cache: Some(arguments.cache.clone()),
             ..engine_settings(global, &arguments.limits)
         },
-        spool: arguments.spool.clone(),
+        spool: arguments.spool.spool.clone(),
         optimize_every: (!arguments.no_optimize).then_some(OPTIMIZE_EVERY),
         once: arguments.once,
     };
@@ -88,7 +88,10 @@ fn tell(terminal: &Terminal, news: &DaemonNews<'_>) {
             group.table.as_str()
         )),
         DaemonNews::OptimizeFailed { error } => {
-            terminal.warn(&format!("small files stay as they are for now: {}", error.message));
+            terminal.warn(&format!(
+                "small files stay as they are until the next time: {}",
+                error.message
+            ));
         }
         DaemonNews::RulesBroken { error } => {
             terminal.warn(&format!("the rules stay as they were: {}", error.message));
