@@ -169,15 +169,17 @@ async fn a_new_rule_begins_where_the_lake_is_and_a_backfill_goes_back_without_al
     assert_eq!(place.round().await.detections, 0, "what has arrived stays covered");
 }
 
+const CLOSED: &str =
+    "[window]\non = \"event\"\nevery = \"1h\"\nlateness = \"30m\"\njudge = \"closed\"";
+const QUIET: &str = "SELECT 'beat' AS user_identity_arn, \
+     CAST([] AS VARCHAR[]) AS event_ids, CAST(NULL AS TIMESTAMP) AS first_event_time, \
+     CAST(NULL AS TIMESTAMP) AS last_event_time, count(*) AS events \
+     FROM events WHERE event_name = 'Beat' HAVING count(*) = 0";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_went_quiet_is_found_when_its_time_is_over() {
     let mut place = Place::new().await;
-    let closed = "[window]\non = \"event\"\nevery = \"1h\"\nlateness = \"30m\"\njudge = \"closed\"";
-    let quiet = "SELECT 'beat' AS user_identity_arn, \
-         CAST([] AS VARCHAR[]) AS event_ids, CAST(NULL AS TIMESTAMP) AS first_event_time, \
-         CAST(NULL AS TIMESTAMP) AS last_event_time, count(*) AS events \
-         FROM events WHERE event_name = 'Beat' HAVING count(*) = 0";
-    place.write("site.quiet", closed, KEY, quiet);
+    place.write("site.quiet", CLOSED, KEY, QUIET);
     place.commit(&[call("a", "Beat", "ann", 5)]).await;
     place.clock.set(minute(65));
     assert_eq!(place.round().await.findings.len(), 0);
@@ -186,4 +188,24 @@ async fn what_went_quiet_is_found_when_its_time_is_over() {
     place.clock.set(minute(151));
     assert_eq!(place.round().await.findings.len(), 1, "now it may not");
     assert_eq!(place.round().await.findings.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_quiet_is_found_in_a_lake_whose_old_log_entries_are_gone() {
+    let mut place = Place::new().await;
+    place.write("site.quiet", CLOSED, KEY, QUIET);
+    place.commit(&[call("a", "Beat", "ann", 5)]).await;
+    // Enough for a checkpoint.
+    for number in 0..100 {
+        place.commit(&[call(&format!("b{number}"), "ListUsers", "ann", 6)]).await;
+    }
+    place.clock.set(minute(65));
+    assert_eq!(place.round().await.findings.len(), 0);
+    place.lake.checkpoint_if_due().await.unwrap();
+    // As other programs do after a while.
+    assert!(place.clean_up_log() >= 100);
+    place.clock.set(minute(151));
+    let report = place.round().await;
+    assert_eq!(report.failures.len(), 0, "{:?}", report.failures);
+    assert_eq!(report.findings.len(), 1);
 }

@@ -193,6 +193,24 @@ impl Place {
         CommitRequest { batch, objects }
     }
 
+    /// Deletes the log entries of events before the last checkpoint; returns how many.
+    pub(crate) fn clean_up_log(&self) -> u64 {
+        let log = self.folder.path().join("lake/events/_delta_log");
+        let names = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path());
+        let version = |path: &PathBuf| -> Option<u64> {
+            path.file_name()?.to_str()?.split_once('.')?.0.parse().ok()
+        };
+        let (entries, others): (Vec<_>, Vec<_>) =
+            names.partition(|path| path.extension().is_some_and(|end| end == "json"));
+        let last = others.iter().filter_map(version).max().unwrap();
+        let mut gone = 0;
+        for path in entries.iter().filter(|path| version(path).is_some_and(|of| of < last)) {
+            fs::remove_file(path).unwrap();
+            gone += 1;
+        }
+        gone
+    }
+
     /// Makes an empty lake beside the first one.
     pub(crate) async fn other_lake(&self) -> Lake {
         let uri = self.folder.path().join("other");

@@ -18,7 +18,13 @@ use super::{
 use crate::{error::ServiceError, query::query_error};
 
 /// Periods whose rows are held at the same time lie in so much event time.
-const HELD_TIME_MAX: Duration = Duration::from_secs(31 * 86_400);
+const HELD_TIME_MAX: Duration = DAY.saturating_mul(31);
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// How far back the newest event is looked for, first and then.
+const NEWEST_WITHIN: [Duration; 3] = [DAY.saturating_mul(2), DAY.saturating_mul(62), CENTURY];
+/// CloudTrail has no older events.
+const CENTURY: Duration = DAY.saturating_mul(36_525);
 
 /// How the periods of a group of tasks lie.
 #[derive(Debug, Clone, Copy)]
@@ -170,13 +176,19 @@ impl DetectionEngine {
         Ok(())
     }
 
-    /// Returns the time of the newest event, those of the future left out.
+    /// Returns the time of the newest event, those of the future left out. Most lakes have one of
+    /// today, so the days before are looked at only where there is none.
     async fn newest_event(&self, up_to: TableVersion) -> Result<Option<EventTime>, ServiceError> {
-        let now = self.clock.now();
-        let session =
-            self.open(EventsScope::Arrived { after: None, up_to, lookback: None }).await?;
-        let newest = session.newest_event_before(plus(now, Duration::from_secs(1))).await;
-        newest.map_err(|error| query_error(&error, ""))
+        let to = plus(self.clock.now(), Duration::from_secs(1));
+        for reach in NEWEST_WITHIN {
+            let from = minus(to, reach);
+            let scope = EventsScope::Period { up_to, from, to, before_from: from };
+            let newest = self.open(scope).await?.newest_event_before(to).await;
+            if let Some(newest) = newest.map_err(|error| query_error(&error, ""))? {
+                return Ok(Some(newest));
+            }
+        }
+        Ok(None)
     }
 }
 
