@@ -165,19 +165,22 @@ async fn arrived_events(
     state: &Arc<SessionState>,
 ) -> Result<ScopedEvents, QueryError> {
     let delta = lake.table_at(TableName::Events, up_to).await?;
-    let added = lake.files_added(after, up_to).await?;
+    let Some(version) = after else {
+        // All that is there, without asking the log how it came: old entries may be gone.
+        let events = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
+        let before = nothing_like(&events);
+        let files = Files { events: files_of(&delta)?, before: 0 };
+        return Ok(ScopedEvents::uncut(events, before, files));
+    };
+    let added = lake.files_added(Some(version), up_to).await?;
     let oldest_day = added.iter().filter_map(|file| day_of(&file.add)).min();
     let new_files = u64::try_from(added.len()).unwrap_or(u64::MAX);
     let events = arrived_rows(lake, &delta, added, state).await?;
-    let (mut before, mut origin) = (nothing_like(&events), None);
-    let mut files = Files { events: new_files, before: 0 };
-    if let Some(version) = after {
-        let delta = lake.table_at(TableName::Events, version).await?;
-        before = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
-        files.before = files_of(&delta)?;
-        let (lake, rows) = (lake.clone(), Arc::clone(&before));
-        origin = Some(Origin { lake, version, table_id: table_id(&delta)?, rows });
-    }
+    let delta = lake.table_at(TableName::Events, version).await?;
+    let mut before = whole_table(&delta, Arc::clone(state)).await.map_err(engine)?;
+    let files = Files { events: new_files, before: files_of(&delta)? };
+    let (lake, rows) = (lake.clone(), Arc::clone(&before));
+    let origin = Some(Origin { lake, version, table_id: table_id(&delta)?, rows });
     if let Some((day, lookback)) = oldest_day.zip(lookback) {
         let first = first_day_before(day, lookback);
         let cut = OpaqueView::filtered(EVENTS_BEFORE, &before, vec![since_day(first)]);

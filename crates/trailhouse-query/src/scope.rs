@@ -13,7 +13,7 @@ pub enum EventsScope {
     /// The events that were added after one version of the table, up to and with another; before
     /// them, all events of the earlier version. Files that only move rows count as nothing.
     Arrived {
-        /// The version that was judged last, or nothing where none was.
+        /// The version that was judged last. Without one all that is in the table counts as new.
         after: Option<TableVersion>,
         /// The last version to judge.
         up_to: TableVersion,

@@ -29,7 +29,7 @@ pub enum FailureKind {
 }
 
 /// A command could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct ServiceError {
     /// Which kind.
@@ -73,57 +73,62 @@ impl From<PortError> for ServiceError {
     }
 }
 
+/// Returns of which kind a failure of the lake is, and what to do about it.
+pub(crate) fn lake_failure(error: &LakeError) -> (FailureKind, Option<&'static str>) {
+    match error {
+        LakeError::Missing { .. } => (
+            FailureKind::Table,
+            Some(
+                "name another with --lake, or make one: `trailhouse ingest SRC` or `trailhouse demo`",
+            ),
+        ),
+        LakeError::NotALake { .. } => (
+            FailureKind::Table,
+            Some("--lake takes the folder that holds the tables events, objects, ..."),
+        ),
+        LakeError::UnsupportedUri { .. } => (FailureKind::Usage, None),
+        LakeError::NoConditionalPut { .. } => {
+            (FailureKind::Configuration, Some("use such a store, or a lake on a local disk"))
+        }
+        LakeError::UnsupportedProtocol { .. } | LakeError::SchemaMismatch { .. } => (
+            FailureKind::Table,
+            Some("use the build of trailhouse that wrote the lake, or a newer one"),
+        ),
+        LakeError::DemandingColumn { .. } => (
+            FailureKind::Table,
+            Some("let the column be null and drop its invariants, with the program that set them"),
+        ),
+        LakeError::VersionGone { .. } => (
+            FailureKind::Table,
+            Some(
+                "what came since is judged by `trailhouse detect backfill`; a detection whose \
+                 SQL changes begins at the newest version",
+            ),
+        ),
+        LakeError::Damaged { .. } | LakeError::Rows { .. } => (FailureKind::Table, None),
+        LakeError::Contended { .. } | LakeError::Overtaken { .. } | LakeError::Unknown { .. } => {
+            (FailureKind::Temporary, Some("run the same command again; nothing is stored twice"))
+        }
+        LakeError::Probe { .. } | LakeError::Store { .. } | LakeError::Delta { .. } => {
+            match error.kind() {
+                PortErrorKind::Denied => (FailureKind::Permission, None),
+                PortErrorKind::Throttled | PortErrorKind::Unavailable => {
+                    (FailureKind::Temporary, None)
+                }
+                PortErrorKind::NotFound
+                | PortErrorKind::Archived
+                | PortErrorKind::TooLarge
+                | PortErrorKind::Corrupt
+                | PortErrorKind::Misconfigured
+                | PortErrorKind::Bug => (FailureKind::Table, None),
+            }
+        }
+    }
+}
+
 impl From<LakeError> for ServiceError {
     fn from(error: LakeError) -> Self {
-        let (kind, hint) = match &error {
-            LakeError::Missing { .. } => (
-                FailureKind::Table,
-                Some(
-                    "name another with --lake, or make one: `trailhouse ingest SRC` or `trailhouse demo`",
-                ),
-            ),
-            LakeError::NotALake { .. } => (
-                FailureKind::Table,
-                Some("--lake takes the folder that holds the tables events, objects, ..."),
-            ),
-            LakeError::UnsupportedUri { .. } => (FailureKind::Usage, None),
-            LakeError::NoConditionalPut { .. } => {
-                (FailureKind::Configuration, Some("use such a store, or a lake on a local disk"))
-            }
-            LakeError::UnsupportedProtocol { .. } | LakeError::SchemaMismatch { .. } => (
-                FailureKind::Table,
-                Some("use the build of trailhouse that wrote the lake, or a newer one"),
-            ),
-            LakeError::DemandingColumn { .. } => (
-                FailureKind::Table,
-                Some(
-                    "let the column be null and drop its invariants, with the program that set them",
-                ),
-            ),
-            LakeError::Damaged { .. } | LakeError::VersionGone { .. } | LakeError::Rows { .. } => {
-                (FailureKind::Table, None)
-            }
-            LakeError::Contended { .. }
-            | LakeError::Overtaken { .. }
-            | LakeError::Unknown { .. } => (
-                FailureKind::Temporary,
-                Some("run the same command again; nothing is stored twice"),
-            ),
-            LakeError::Probe { .. } | LakeError::Store { .. } | LakeError::Delta { .. } => {
-                match error.kind() {
-                    PortErrorKind::Denied => (FailureKind::Permission, None),
-                    PortErrorKind::Throttled | PortErrorKind::Unavailable => {
-                        (FailureKind::Temporary, None)
-                    }
-                    PortErrorKind::NotFound
-                    | PortErrorKind::Archived
-                    | PortErrorKind::TooLarge
-                    | PortErrorKind::Corrupt
-                    | PortErrorKind::Misconfigured
-                    | PortErrorKind::Bug => (FailureKind::Table, None),
-                }
-            }
-        };
+        let (kind, hint) = lake_failure(&error);
         let made = Self::new(kind, error_chain(&error));
         match hint {
             Some(hint) => made.with_hint(hint),

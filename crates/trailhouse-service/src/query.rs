@@ -3,7 +3,7 @@
 use trailhouse_query::{QueryError, QuerySession, QueryStream, SessionOptions, SiteContext};
 
 use crate::{
-    error::{FailureKind, ServiceError},
+    error::{FailureKind, ServiceError, lake_failure},
     lake::LakeAddress,
 };
 
@@ -23,11 +23,17 @@ pub async fn query(
 
 /// Tells a query's error with its place in the text.
 pub fn query_error(error: &QueryError, sql: &str) -> ServiceError {
+    let mut hint = None;
     let kind = match error {
+        QueryError::Lake(error) => {
+            let failure = lake_failure(error);
+            hint = failure.1;
+            failure.0
+        }
         QueryError::Limit { .. } | QueryError::TimedOut { .. } | QueryError::TooManyRows { .. } => {
             FailureKind::Limit
         }
-        QueryError::Table { .. } | QueryError::Lake(_) => FailureKind::Table,
+        QueryError::Table { .. } => FailureKind::Table,
         QueryError::Bug { .. } => FailureKind::Bug,
         QueryError::Parse { .. }
         | QueryError::UnknownColumn { .. }
@@ -39,5 +45,9 @@ pub fn query_error(error: &QueryError, sql: &str) -> ServiceError {
         | QueryError::Refused { .. }
         | QueryError::Execution { .. } => FailureKind::Query,
     };
-    ServiceError::new(kind, error.render(sql))
+    let failed = ServiceError::new(kind, error.render(sql));
+    match hint {
+        Some(hint) => failed.with_hint(hint),
+        None => failed,
+    }
 }

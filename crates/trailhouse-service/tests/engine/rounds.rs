@@ -209,3 +209,26 @@ async fn what_went_quiet_is_found_in_a_lake_whose_old_log_entries_are_gone() {
     assert_eq!(report.failures.len(), 0, "{:?}", report.failures);
     assert_eq!(report.findings.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_entry_that_is_gone_holds_up_only_who_needs_it() {
+    let mut place = Place::new().await;
+    place.write("site.old", BY_ARRIVAL, KEY, CREATED);
+    place.commit(&[call("a", "CreateUser", "ann", 5)]).await;
+    assert_eq!(place.round().await.findings.len(), 1);
+    for number in 0..100 {
+        place.commit(&[call(&format!("b{number}"), "CreateUser", "ann", 6)]).await;
+    }
+    place.lake.checkpoint_if_due().await.unwrap();
+    place.clean_up_log();
+    // It has never run, and takes what is there.
+    place.write("site.new", BY_ARRIVAL, KEY, MANY);
+    place.commit(&[call("c", "DeleteUser", "ann", 7)]).await;
+    let report = place.round().await;
+    assert_eq!(report.detections, 2);
+    let failed: Vec<&str> = report.failures.iter().map(|failed| failed.path.as_str()).collect();
+    assert_eq!(failed.len(), 1, "{:?}", report.failures);
+    assert!(failed[0].contains("site.old"), "{failed:?}");
+    let error = &report.failures[0].error;
+    assert!(error.message.contains("log entry") && error.hint.is_some(), "{error:?}");
+}

@@ -105,6 +105,12 @@ pub(super) fn nothing(tasks: &[Task<'_>]) -> Vec<JudgedTask> {
     tasks.iter().map(|_| JudgedTask::of(Ok(Vec::new()), RunCounts::default())).collect()
 }
 
+/// Where the rows cannot be had, no rule of the group has judged them.
+pub(super) fn failed(tasks: &[Task<'_>], error: &ServiceError) -> Vec<JudgedTask> {
+    let failed = |_| JudgedTask::of(Err(error.clone().into()), RunCounts::default());
+    tasks.iter().map(failed).collect()
+}
+
 pub(super) fn question<'q>(
     rule: &'q Rule,
     params: &'q [(String, String)],

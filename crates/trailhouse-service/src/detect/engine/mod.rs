@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use trailhouse_detect::{CalendarDay, ExceptionHits, ExceptionId, Rule, context::Enricher, gate};
@@ -158,15 +158,11 @@ impl DetectionEngine {
         let mut outcomes = Vec::new();
         for ((rows, lookback), tasks) in groups {
             let started_at = self.clock.now();
-            let judged = match rows {
-                Rows::Nothing => judging::nothing(&tasks),
-                Rows::Arrived { after } => self.judge_arrived(&tasks, after, up_to).await?,
-                Rows::Stretch { from, to } => {
-                    self.judge_stretch(&tasks, from..to, lookback, up_to).await?
-                }
-                Rows::Periods { .. } | Rows::PeriodsOf { .. } => {
-                    self.judge_periods(&tasks, rows, lookback, up_to).await?
-                }
+            let judged = match self.judge_rows(&tasks, rows, lookback, up_to).await {
+                Ok(judged) => judged,
+                // Such as a log entry that is gone since a rule ran last: the others go on.
+                Err(error) if error.kind == FailureKind::Table => judging::failed(&tasks, &error),
+                Err(error) => return Err(error),
             };
             let finished_at = self.clock.now();
             for (task, judged) in tasks.into_iter().zip(judged) {
@@ -191,6 +187,25 @@ impl DetectionEngine {
             }
         }
         Ok(outcomes)
+    }
+
+    async fn judge_rows(
+        &self,
+        tasks: &[Task<'_>],
+        rows: Rows,
+        lookback: Option<Duration>,
+        up_to: TableVersion,
+    ) -> Result<Vec<JudgedTask>, ServiceError> {
+        match rows {
+            Rows::Nothing => Ok(judging::nothing(tasks)),
+            Rows::Arrived { after } => self.judge_arrived(tasks, after, up_to).await,
+            Rows::Stretch { from, to } => {
+                self.judge_stretch(tasks, from..to, lookback, up_to).await
+            }
+            Rows::Periods { .. } | Rows::PeriodsOf { .. } => {
+                self.judge_periods(tasks, rows, lookback, up_to).await
+            }
+        }
     }
 
     /// Leaves what is new of the findings, and completes the records of the runs.
