@@ -5,22 +5,16 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark may fail loudly")]
 
-use std::{hint::black_box, io::Read};
+use std::hint::black_box;
 
-use benches::{Corpus, corpus};
+use benches::{Corpus, corpus, inflate};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use flate2::read::MultiGzDecoder;
 use simd_json::Buffers;
 use trailhouse_decode::{DecodeContext, DecodeLimits, Decoder};
 use trailhouse_model::{EventTime, ObjectId};
 
 /// 2026-06-15: the day after the corpus ends.
 const DECODED_AT: EventTime = EventTime::from_micros(1_781_481_600_000_000);
-
-fn inflate(compressed: &[u8], into: &mut Vec<u8>) {
-    into.clear();
-    MultiGzDecoder::new(compressed).read_to_end(into).expect("the corpus is good gzip");
-}
 
 fn floor(corpus: &Corpus, buffer: &mut Vec<u8>, buffers: &mut Buffers) -> usize {
     let mut nodes = 0;

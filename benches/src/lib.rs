@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use flate2::read::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status, read::GzDecoder};
 use tempfile::TempDir;
 use trailhouse_lake::Lake;
 use trailhouse_sample::{SampleObject, generate};
@@ -21,6 +21,25 @@ pub struct Corpus {
     pub objects: Vec<SampleObject>,
     /// Records in all of them.
     pub events: u64,
+}
+
+/// Inflates one gzip member into a buffer that is used again: the floor of decoding, with nothing
+/// between the decompressor and the buffer.
+pub fn inflate(compressed: &[u8], into: &mut Vec<u8>) {
+    into.clear();
+    let mut member = Decompress::new_gzip(15);
+    let mut rest = compressed;
+    loop {
+        into.reserve(into.len().max(compressed.len() * 8));
+        let read = member.total_in();
+        let status = member.decompress_vec(rest, into, FlushDecompress::None);
+        if status.expect("the corpus is good gzip") == Status::StreamEnd {
+            return;
+        }
+        let read = usize::try_from(member.total_in() - read).expect("a length fits");
+        rest = &rest[read..];
+        assert!(into.len() == into.capacity() || !rest.is_empty(), "the corpus is whole");
+    }
 }
 
 /// Makes the corpus: the log objects of the demo's organisation, without digests.
