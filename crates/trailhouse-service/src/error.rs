@@ -98,14 +98,9 @@ pub(crate) fn lake_failure(error: &LakeError) -> (FailureKind, Option<&'static s
             FailureKind::Table,
             Some("let the column be null and drop its invariants, with the program that set them"),
         ),
-        LakeError::VersionGone { .. } => (
-            FailureKind::Table,
-            Some(
-                "what came since is judged by `trailhouse detect backfill`; a detection whose \
-                 SQL changes begins at the newest version",
-            ),
-        ),
-        LakeError::Damaged { .. } | LakeError::Rows { .. } => (FailureKind::Table, None),
+        LakeError::Damaged { .. } | LakeError::VersionGone { .. } | LakeError::Rows { .. } => {
+            (FailureKind::Table, None)
+        }
         LakeError::Contended { .. } | LakeError::Overtaken { .. } | LakeError::Unknown { .. } => {
             (FailureKind::Temporary, Some("run the same command again; nothing is stored twice"))
         }

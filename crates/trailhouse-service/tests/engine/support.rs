@@ -225,12 +225,14 @@ fn stored(outcome: CommitOutcome) -> TableVersion {
     version
 }
 
-/// Rewrites small files into larger ones, as `table optimize` does.
+/// Rewrites small files of all tables into larger ones, as the daemon and `table optimize` do.
 pub(crate) async fn compact_by_ourselves(lake: &Lake) {
     let options = CompactionOptions { files_min: 2, ..CompactionOptions::default() };
-    for group in lake.compaction_groups(TableName::Events, &options).await.unwrap() {
-        let outcome = lake.compact(&group).await.unwrap();
-        assert!(matches!(outcome, Compacted::Done { .. }));
+    for table in TableName::ALL {
+        for group in lake.compaction_groups(table, &options).await.unwrap() {
+            let outcome = lake.compact(&group).await.unwrap();
+            assert!(matches!(outcome, Compacted::Done { .. }));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use trailhouse_detect::{ParamValue, Rule};
-use trailhouse_lake::RunCounts;
+use trailhouse_lake::{LakeError, RunCounts};
 use trailhouse_model::{EventTime, TableVersion};
 use trailhouse_query::{
     Answer, EmptyPeriods, EventsScope, QueryError, QuerySession, Question, ScanCost,
@@ -21,7 +21,16 @@ const BEGINNING: EventTime = EventTime::from_micros(0);
 
 impl DetectionEngine {
     pub(super) async fn open(&self, scope: EventsScope) -> Result<QuerySession, ServiceError> {
-        let failed = |error: QueryError| query_error(&error, "");
+        let failed = |error: QueryError| {
+            let failed = query_error(&error, "");
+            if matches!(error, QueryError::Lake(LakeError::VersionGone { .. })) {
+                return failed.with_hint(
+                    "`trailhouse detect run --all --match ID` judges the whole lake, and goes on \
+                     from there",
+                );
+            }
+            failed
+        };
         let is_by_arrival = matches!(scope, EventsScope::Arrived { .. });
         let session = QuerySession::open_scoped(&self.lake, &self.settings.session, scope).await;
         let context = &self.rules.context;
