@@ -11,7 +11,7 @@ use serde::Serialize;
 use trailhouse_model::EventTime;
 use trailhouse_sample::generate;
 
-use super::Failed;
+use crate::measure::Failed;
 
 /// A year, as the sample's fortnights fit into it.
 const FORTNIGHTS: u64 = 26;

@@ -1,7 +1,6 @@
 //! One corpus, several engines, in turn, several times over.
 
 mod corpus;
-pub(crate) mod part;
 mod queries;
 mod report;
 
@@ -19,9 +18,7 @@ use self::{
     queries::QuerySet,
     report::{IngestRound, QueryRound, Report},
 };
-
-/// A benchmark has nobody to hand an error to but its user.
-pub(crate) type Failed = Box<dyn std::error::Error>;
+use crate::measure::{Failed, told};
 
 /// The engines beside ours, by the names that `peers/peer.py` knows.
 const PEERS: [&str; 2] = ["duckdb", "clickhouse"];
@@ -132,15 +129,4 @@ impl Bench {
         }
         Ok(Some(told))
     }
-}
-
-/// Runs a command and reads the last line that it prints.
-fn told(command: &mut Command) -> Result<Value, Failed> {
-    let output = command.stderr(std::process::Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(format!("{command:?} ended with {}", output.status).into());
-    }
-    let text = String::from_utf8(output.stdout)?;
-    let line = text.lines().last().ok_or("nothing was printed")?;
-    Ok(serde_json::from_str(line)?)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Failed;
+use crate::measure::Failed;
 
 /// The questions and the values that they ask for.
 #[derive(Debug, Deserialize)]

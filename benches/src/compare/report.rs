@@ -10,7 +10,8 @@ use std::{
 use serde_json::{Value, json};
 use trailhouse_runtime::{Clock, SystemClock};
 
-use super::{Failed, corpus::Size, queries::QuerySet};
+use super::{corpus::Size, queries::QuerySet};
+use crate::measure::Failed;
 
 /// One turn of each engine at storing.
 pub(crate) struct IngestRound {

@@ -20,7 +20,7 @@ pub enum TableName {
     Runs,
 }
 
-/// How data files hold a column. On real events these take a fifth off a file.
+/// How data files hold a column. On real events this takes a tenth off a small file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Storage {
     /// Hardly a value comes twice: a dictionary would be the column once more.

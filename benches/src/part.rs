@@ -23,7 +23,10 @@ use trailhouse_service::{
     OptimizeSettings, TableName, ingest, optimize,
 };
 
-use super::Failed;
+use crate::{
+    measure::Failed,
+    queue::{Drainer, drain},
+};
 
 /// The median of this many runs of a query counts.
 const RUNS: usize = 3;
@@ -32,6 +35,8 @@ const RUNS: usize = 3;
 pub(crate) enum Part {
     /// Decode the demo's objects once, for who counts instructions
     Decode,
+    /// Empty a queue once
+    Drain { drainer: Drainer, queue_url: String, endpoint_url: String, lake: PathBuf },
     /// Inflate all objects and build their tapes, on all processors, and nothing else
     Floor { logs: PathBuf },
     /// Store all objects in a new lake
@@ -51,6 +56,10 @@ impl Part {
         let runtime = Runtime::new()?;
         let mut told = match self {
             Self::Decode => decode_once()?,
+            Self::Drain { drainer, queue_url, endpoint_url, lake } => {
+                let draining = drain(drainer, &queue_url, &endpoint_url, text(&lake));
+                json!({ "objects": runtime.block_on(Box::pin(draining))? })
+            }
             Self::Floor { logs } => floor(&logs)?,
             Self::Ingest { logs, lake } => runtime.block_on(Box::pin(store(&logs, &lake)))?,
             Self::Optimize { lake } => runtime.block_on(Box::pin(compact(&lake)))?,
