@@ -2,10 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deltalake_core::datafusion::{
-    common::DataFusionError,
-    prelude::{col, lit},
-};
 use trailhouse_model::{EventTime, ObjectId, Severity, TableVersion};
 
 use crate::{
@@ -167,14 +163,8 @@ impl Lake {
             return Ok(stored);
         }
         let log = self.log(TABLE);
-        let wanted = fingerprints.iter().map(|fingerprint| lit(fingerprint.as_str())).collect();
-        let batches = scan::rows(log, log.latest().await?)
-            .await?
-            .filter(col("fingerprint").in_list(wanted, false))
-            .map_err(failed)?
-            .collect()
-            .await
-            .map_err(failed)?;
+        let snapshot = log.latest().await?;
+        let batches = scan::rows_with(log, snapshot, "fingerprint", fingerprints).await?;
         for row in read_rows(&batches)? {
             stored.entry(row.fingerprint.clone()).or_default().push(row);
         }
@@ -206,20 +196,9 @@ impl Lake {
         if added.is_empty() {
             return Ok((Vec::new(), latest));
         }
-        let wanted = added.iter().map(|id| lit(id.as_str())).collect();
-        let batches = scan::rows(log, snapshot)
-            .await?
-            .filter(col("finding_id").in_list(wanted, false))
-            .map_err(failed)?
-            .collect()
-            .await
-            .map_err(failed)?;
+        let batches = scan::rows_with(log, snapshot, "finding_id", &added).await?;
         let mut rows = read_rows(&batches)?;
         rows.sort_by_cached_key(|row| (row.found_at, row.fingerprint.clone(), row.id()));
         Ok((rows, latest))
     }
-}
-
-fn failed(error: DataFusionError) -> LakeError {
-    LakeError::rows(TABLE, "read rows")(error)
 }

@@ -156,20 +156,23 @@ impl Lake {
     ) -> Result<BTreeMap<QuarantineId, Vec<u8>>, LakeError> {
         let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
         let log = self.log(TABLE);
-        let wanted = ids.iter().map(|id| lit(id.to_string())).collect();
-        let rows = scan::rows(log, log.latest().await?).await?;
-        let rows = rows
-            .filter(col("quarantine_id").in_list(wanted, false))
-            .and_then(|rows| rows.select_columns(&["quarantine_id", RAW]))
-            .map_err(failed)?;
+        let snapshot = log.latest().await?;
         let mut found = BTreeMap::new();
-        for batch in &rows.collect().await.map_err(failed)? {
-            let columns = Columns { table: TABLE, batch };
-            let (ids, raws) = (columns.texts("quarantine_id")?, columns.bytes(RAW)?);
-            let pairs = ids.iter().zip(raws.iter());
-            found.extend(pairs.filter_map(|(id, raw)| {
-                Some((ObjectId::parse_hex(id?)?, raw.unwrap_or_default().to_vec()))
-            }));
+        for ids in ids.chunks(scan::VALUES_IN_QUERY_MAX) {
+            let wanted = ids.iter().map(|id| lit(id.to_string())).collect();
+            let rows = scan::rows(log, snapshot.clone()).await?;
+            let rows = rows
+                .filter(col("quarantine_id").in_list(wanted, false))
+                .and_then(|rows| rows.select_columns(&["quarantine_id", RAW]))
+                .map_err(failed)?;
+            for batch in &rows.collect().await.map_err(failed)? {
+                let columns = Columns { table: TABLE, batch };
+                let (ids, raws) = (columns.texts("quarantine_id")?, columns.bytes(RAW)?);
+                let pairs = ids.iter().zip(raws.iter());
+                found.extend(pairs.filter_map(|(id, raw)| {
+                    Some((ObjectId::parse_hex(id?)?, raw.unwrap_or_default().to_vec()))
+                }));
+            }
         }
         Ok(found)
     }

@@ -1,20 +1,22 @@
 //! Reading rows back.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray, cast::AsArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray, cast::AsArray,
 };
 use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 use deltalake_core::{
     datafusion::{
         common::DataFusionError,
-        prelude::{DataFrame, SessionContext},
+        prelude::{DataFrame, SessionContext, col, lit},
     },
     delta_datafusion::FileSelection,
     kernel::Snapshot,
 };
+use futures::TryStreamExt;
 use trailhouse_model::EventTime;
 
 use crate::{error::LakeError, log::TableLog, tables::TableName};
@@ -56,6 +58,38 @@ pub(crate) async fn rows(log: &TableLog, snapshot: Snapshot) -> Result<DataFrame
     let session = SessionContext::new();
     register(&session, log, snapshot).await?;
     session.table(log.table.as_str()).await.map_err(LakeError::rows(log.table, "read rows"))
+}
+
+/// More values are not written into the query: who takes a predicate apart recurses for each.
+pub(crate) const VALUES_IN_QUERY_MAX: usize = 256;
+
+/// Returns the rows whose column has one of the values.
+pub(crate) async fn rows_with(
+    log: &TableLog,
+    snapshot: Snapshot,
+    column: &str,
+    values: &BTreeSet<String>,
+) -> Result<Vec<RecordBatch>, LakeError> {
+    let failed = |error: DataFusionError| LakeError::rows(log.table, "read rows")(error);
+    let rows = rows(log, snapshot).await?;
+    if values.len() <= VALUES_IN_QUERY_MAX {
+        let values = values.iter().map(|value| lit(value.as_str())).collect();
+        let rows = rows.filter(col(column).in_list(values, false)).map_err(failed)?;
+        return rows.collect().await.map_err(failed);
+    }
+    let mut stream = rows.execute_stream().await.map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(batch) = stream.try_next().await.map_err(failed)? {
+        let texts = Columns { table: log.table, batch: &batch }.texts(column)?;
+        let is_wanted = |text: Option<&str>| Some(text.is_some_and(|text| values.contains(text)));
+        let mask: BooleanArray = texts.iter().map(is_wanted).collect();
+        let rows =
+            filter_record_batch(&batch, &mask).map_err(LakeError::rows(log.table, "read rows"))?;
+        if rows.num_rows() > 0 {
+            found.push(rows);
+        }
+    }
+    Ok(found)
 }
 
 /// One column of the rows that came back, whatever its encoding.

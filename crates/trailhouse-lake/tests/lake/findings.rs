@@ -110,6 +110,23 @@ async fn findings_are_read_back_as_they_were_stored_and_by_the_commit_that_broug
 }
 
 #[tokio::test]
+async fn any_number_of_findings_is_read_back() {
+    let place = Place::new();
+    let lake = place.lake().await;
+    let findings: Vec<FindingRow> =
+        (0..30_000).map(|number| finding(&format!("f{number}"), &["e"])).collect();
+    append(&lake, run("r1", 4, RunStatus::Ok), &findings).await;
+    assert_eq!(lake.findings_after(TableVersion(0)).await.unwrap().0.len(), findings.len());
+    let asked: BTreeSet<String> = findings.iter().map(|row| row.fingerprint.clone()).collect();
+    assert_eq!(lake.findings_of(&asked).await.unwrap().len(), findings.len());
+    let some: BTreeSet<String> = asked.iter().take(300).cloned().collect();
+    assert_eq!(
+        lake.findings_of(&some).await.unwrap().keys().cloned().collect::<BTreeSet<_>>(),
+        some
+    );
+}
+
+#[tokio::test]
 async fn a_range_that_somebody_else_has_judged_meanwhile_is_not_stored_again() {
     let place = Place::new();
     let lake = place.lake().await;
