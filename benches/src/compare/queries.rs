@@ -22,7 +22,6 @@ pub(crate) struct QuerySet {
 pub(crate) struct Query {
     pub(crate) name: String,
     sql: String,
-    clickhouse: Option<String>,
 }
 
 impl QuerySet {
@@ -42,9 +41,7 @@ impl QuerySet {
             let value = found.get(name).and_then(Value::as_str).ok_or("a needle is text")?;
             let value = value.replace('\'', "''");
             for query in &mut self.query {
-                let mark = format!("{{{name}}}");
-                query.sql = query.sql.replace(&mark, &value);
-                query.clickhouse = query.clickhouse.take().map(|sql| sql.replace(&mark, &value));
+                query.sql = query.sql.replace(&format!("{{{name}}}"), &value);
             }
         }
         Ok(self)
@@ -53,10 +50,7 @@ impl QuerySet {
     /// Returns the statements as an engine takes them.
     pub(crate) fn texts(&self, engine: &str) -> Value {
         let is_clickhouse = engine == "clickhouse";
-        let text = |query: &Query| {
-            let own = query.clickhouse.as_ref().filter(|_| is_clickhouse);
-            with_members(own.unwrap_or(&query.sql), is_clickhouse)
-        };
+        let text = |query: &Query| with_members(&query.sql, is_clickhouse);
         self.query.iter().map(text).collect()
     }
 }

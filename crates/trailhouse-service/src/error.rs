@@ -73,9 +73,9 @@ impl From<PortError> for ServiceError {
     }
 }
 
-/// Returns of which kind a failure of the lake is, and what to do about it.
-pub(crate) fn lake_failure(error: &LakeError) -> (FailureKind, Option<&'static str>) {
-    match error {
+/// Tells a failure of the lake in the caller's words, with its kind and what to do about it.
+pub(crate) fn lake_failure(error: &LakeError, message: String) -> ServiceError {
+    let (kind, hint) = match error {
         LakeError::Missing { .. } => (
             FailureKind::Table,
             Some(
@@ -118,17 +118,13 @@ pub(crate) fn lake_failure(error: &LakeError) -> (FailureKind, Option<&'static s
                 | PortErrorKind::Bug => (FailureKind::Table, None),
             }
         }
-    }
+    };
+    ServiceError { kind, message, hint: hint.map(str::to_owned) }
 }
 
 impl From<LakeError> for ServiceError {
     fn from(error: LakeError) -> Self {
-        let (kind, hint) = lake_failure(&error);
-        let made = Self::new(kind, error_chain(&error));
-        match hint {
-            Some(hint) => made.with_hint(hint),
-            None => made,
-        }
+        lake_failure(&error, error_chain(&error))
     }
 }
 

@@ -23,13 +23,9 @@ pub async fn query(
 
 /// Tells a query's error with its place in the text.
 pub fn query_error(error: &QueryError, sql: &str) -> ServiceError {
-    let mut hint = None;
+    let message = error.render(sql);
     let kind = match error {
-        QueryError::Lake(error) => {
-            let failure = lake_failure(error);
-            hint = failure.1;
-            failure.0
-        }
+        QueryError::Lake(error) => return lake_failure(error, message),
         QueryError::Limit { .. } | QueryError::TimedOut { .. } | QueryError::TooManyRows { .. } => {
             FailureKind::Limit
         }
@@ -45,9 +41,5 @@ pub fn query_error(error: &QueryError, sql: &str) -> ServiceError {
         | QueryError::Refused { .. }
         | QueryError::Execution { .. } => FailureKind::Query,
     };
-    let failed = ServiceError::new(kind, error.render(sql));
-    match hint {
-        Some(hint) => failed.with_hint(hint),
-        None => failed,
-    }
+    ServiceError::new(kind, message)
 }
