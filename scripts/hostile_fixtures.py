@@ -358,6 +358,7 @@ def large():
     LARGE["string-over-limit"] = lambda: gzip(b'{"Records":[{"eventID":"' + b"x" * (20 * MEBIBYTE) + b'"}]}')
     LARGE["million-records"] = lambda: squeezed(joined(*[b'{"eventID":"%d"}' % index for index in range(1_000_000)]))
     LARGE["million-bad-records"] = lambda: squeezed(joined(text(event("of-bad")), *[b"7"] * 1_000_000))
+    LARGE["million-repeats"] = lambda: joined(*[b'{"eventID":"one"}'] * 1_000_000)
     LARGE["million-lines"] = lambda: squeezed(b'{"eventID":""}\n' * 1_000_000)
     LARGE["days-of-ten-years"] = days_of_ten_years
 

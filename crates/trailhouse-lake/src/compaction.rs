@@ -32,6 +32,7 @@ use crate::{
     event_files::off_thread,
     lake::Lake,
     log::{CONFLICTS_MAX, Claim, TableLog},
+    same_event::Distinct,
     scan::{Columns, rows_of_files},
     schema_check::{check_entry, check_snapshot},
     tables::TableName,
@@ -82,6 +83,8 @@ pub enum Compacted {
         version: TableVersion,
         /// Bytes of the new file.
         bytes: u64,
+        /// Events that are not in it, because they repeat another that is.
+        repeats: u64,
     },
     /// Somebody else took one of its files out of the table first.
     Overtaken,
@@ -136,12 +139,13 @@ impl Lake {
         let Some(removes) = removes_of(log, &snapshot, group).await? else {
             return Ok(Compacted::Overtaken);
         };
-        let file = merged(log, &snapshot, group).await?;
+        let Merged { file, repeats } = merged(log, &snapshot, group).await?;
         let mut add = write_file(log, file, clock::now()).await?;
         add.data_change = false;
         let bytes = u64::try_from(add.size).unwrap_or(0);
         reach(Failpoint::AfterCompactedFile);
-        let payload = Payload { batch_id: Uuid::now_v7().to_string(), ..Payload::default() };
+        let batch_id = Uuid::now_v7().to_string();
+        let payload = Payload { batch_id, repeats, ..Payload::default() };
         let adds = [add];
         let entry = RewriteEntry {
             operation: "OPTIMIZE",
@@ -157,7 +161,7 @@ impl Lake {
             let claim = log.claim(version, &payload, &entry).await;
             reach(Failpoint::AfterCompactionPut);
             let refused = match claim {
-                Claim::Won => return Ok(Compacted::Done { version, bytes }),
+                Claim::Won => return Ok(Compacted::Done { version, bytes, repeats }),
                 Claim::Unknown => return Err(LakeError::Unknown { table: group.table }),
                 Claim::Refused(error) => Err(error),
                 Claim::Lost(other) => {
@@ -234,12 +238,19 @@ async fn removes_of(
     Ok((removes.len() == group.files.len()).then_some(removes))
 }
 
-/// Encodes all rows of a group as one file, in the order of time where the table has one.
+/// The rows of a group as one file.
+struct Merged {
+    file: EncodedFile,
+    repeats: u64,
+}
+
+/// Encodes the rows of a group as one file, in the order of time where the table has one, and then
+/// those that are the same event once.
 async fn merged(
     log: &TableLog,
     snapshot: &Snapshot,
     group: &CompactionGroup,
-) -> Result<EncodedFile, LakeError> {
+) -> Result<Merged, LakeError> {
     let table = group.table;
     let failed = |error: DataFusionError| LakeError::rows(table, "read rows")(error);
     let runtime = RuntimeEnvBuilder::new().with_memory_limit(SORT_BYTES_MAX, 1.0);
@@ -260,7 +271,13 @@ async fn merged(
     let (partition, file_schema) = (group.partition.clone(), Arc::clone(&schema));
     let encoding = off_thread(move || {
         let batches = std::iter::from_fn(|| receiver.blocking_recv());
-        encode_file_as(table, &file_schema, partition, batches)
+        if table != TableName::Events {
+            let file = encode_file_as(table, &file_schema, partition, batches)?;
+            return Ok(Merged { file, repeats: 0 });
+        }
+        let mut distinct = Distinct::new(batches);
+        let file = encode_file_as(table, &file_schema, partition, &mut distinct)?;
+        Ok(Merged { file, repeats: distinct.left_out() })
     });
     let reading = async move {
         loop {
@@ -275,8 +292,8 @@ async fn merged(
             }
         }
     };
-    let (file, ()) = tokio::join!(encoding, reading);
-    file
+    let (merged, ()) = tokio::join!(encoding, reading);
+    merged
 }
 
 /// Returns the columns of the table's files: ours, and those that others have added.

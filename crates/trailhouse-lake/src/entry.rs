@@ -18,6 +18,9 @@ pub(crate) struct Payload {
     /// The objects whose events the commit holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) objects: Vec<ObjectLine>,
+    /// Events that the commit leaves out, because they repeat another that is in it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) repeats: u64,
     /// The identities of the rows, in tables whose rows have one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ids: Vec<String>,
@@ -27,6 +30,10 @@ pub(crate) struct Payload {
     /// The detection runs whose findings the commit holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<RunRecord>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Operations whose files hold rows that were there before.

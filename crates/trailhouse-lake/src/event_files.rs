@@ -20,6 +20,7 @@ use crate::{
     data_file::{EncodedFile, encode_file, write_file},
     error::LakeError,
     log::TableLog,
+    same_event::repeats,
     tables::{EVENT_DATE, TableName},
 };
 
@@ -40,22 +41,32 @@ struct RowPlace {
 struct CommitRows {
     /// The rows of each object as they stand in files.
     batches: Vec<RecordBatch>,
+    /// Those of them that are written.
     places: Vec<RowPlace>,
+    repeats: usize,
 }
 
-/// Writes the events of all objects to new files and returns the actions that add them.
+/// Files of events that no version of the table names yet.
+pub(crate) struct EventFiles {
+    /// The actions that add them.
+    pub(crate) adds: Vec<Add>,
+    /// Rows that are not in them, because they repeat another that is.
+    pub(crate) repeats: u64,
+}
+
+/// Writes the events of all objects to new files, each event once.
 pub(crate) async fn write_event_files(
     log: &TableLog,
     objects: &Arc<[CommitObject]>,
-) -> Result<Vec<Add>, LakeError> {
+) -> Result<EventFiles, LakeError> {
     let shared = Arc::clone(objects);
-    let CommitRows { batches, places } = off_thread(move || commit_rows(&shared)).await?;
+    let CommitRows { batches, places, repeats } = off_thread(move || commit_rows(&shared)).await?;
     let batches: Arc<[RecordBatch]> = batches.into();
     let days: Vec<Vec<RowPlace>> =
         places.chunk_by(|a, b| a.date == b.date).map(<[RowPlace]>::to_vec).collect();
     drop(places);
     let encodes_max = std::thread::available_parallelism().map_or(1, usize::from);
-    stream::iter(days)
+    let adds = stream::iter(days)
         .map(|day| {
             let batches = Arc::clone(&batches);
             async move {
@@ -65,7 +76,8 @@ pub(crate) async fn write_event_files(
         })
         .buffered(encodes_max)
         .try_collect()
-        .await
+        .await?;
+    Ok(EventFiles { adds, repeats: u64::try_from(repeats).unwrap_or(u64::MAX) })
 }
 
 /// Runs work that costs CPU time on a thread where it delays nobody.
@@ -82,6 +94,11 @@ fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
     // Batches may differ in notes beside the schema; the file has none.
     let schema = Arc::new(Schema::new(schema.fields().clone()));
     let mut batches = Vec::with_capacity(objects.len());
+    for object in objects {
+        check_columns(&object.events)?;
+        batches.push(without_date(&object.events, &schema)?);
+    }
+    let repeats = repeats(&batches.iter().collect::<Vec<_>>())?;
     let mut places = Vec::new();
     for (batch, object) in (0_u32..).zip(objects) {
         let (dates, times) = order_columns(&object.events)?;
@@ -93,16 +110,18 @@ fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
                 row,
             });
         }
-        batches.push(without_date(&object.events, &schema)?);
+    }
+    if !repeats.is_empty() {
+        let is_repeat = |place: (usize, usize)| repeats.binary_search(&place).is_ok();
+        places.retain(|place| !is_repeat((index(place.batch), index(place.row))));
     }
     places.sort_unstable();
-    Ok(CommitRows { batches, places })
+    Ok(CommitRows { batches, places, repeats: repeats.len() })
 }
 
 fn order_columns(
     batch: &RecordBatch,
 ) -> Result<(&Date32Array, &TimestampMicrosecondArray), LakeError> {
-    check_columns(batch)?;
     let dates = batch.column_by_name(EVENT_DATE);
     let times = batch.column_by_name("event_time");
     dates

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use deltalake_core::kernel::Add;
@@ -20,7 +23,7 @@ use crate::{
     data_file::discard_files,
     entry::{NewEntry, Payload},
     error::LakeError,
-    event_files::write_event_files,
+    event_files::{EventFiles, write_event_files},
     lake::Lake,
     log::{CONFLICTS_MAX, Claim, TableLog},
     object_line::ObjectLine,
@@ -36,6 +39,7 @@ pub struct EventWriter {
     lake: Lake,
     log: TableLog,
     state: Mutex<WriterState>,
+    repeats: AtomicU64,
 }
 
 /// The objects of a request, each once.
@@ -66,7 +70,13 @@ impl EventWriter {
     pub(crate) async fn open(lake: Lake) -> Result<Self, LakeError> {
         let log = lake.log(TableName::Events).clone();
         let state = WriterState::open(log.clone(), lake.log(TableName::Objects).clone()).await?;
-        Ok(Self { lake, log, state: Mutex::new(state) })
+        Ok(Self { lake, log, state: Mutex::new(state), repeats: AtomicU64::new(0) })
+    }
+
+    /// Returns how many events the commits of this writer left out, because they repeat another of
+    /// the same commit.
+    pub fn repeats(&self) -> u64 {
+        self.repeats.load(Ordering::Relaxed)
     }
 
     async fn known(&self, objects: &[ObjectRef]) -> Result<Vec<bool>, LakeError> {
@@ -78,7 +88,7 @@ impl EventWriter {
         Ok(asked.map(|(partition, object)| state.ledger.contains(partition, object.id())).collect())
     }
 
-    async fn commit_batch(&self, batch: &Batch) -> Result<CommitEnd, LakeError> {
+    async fn commit_batch(&self, batch: &mut Batch) -> Result<CommitEnd, LakeError> {
         {
             let mut state = self.state.lock().await;
             state.renew().await?;
@@ -91,9 +101,13 @@ impl EventWriter {
         let rejects: Vec<QuarantineEntry> =
             batch.objects.iter().flat_map(|object| object.rejects.iter().cloned()).collect();
         self.lake.put_quarantine(&rejects).await?;
-        let adds = write_event_files(&self.log, &batch.objects).await?;
+        let EventFiles { adds, repeats } = write_event_files(&self.log, &batch.objects).await?;
+        batch.payload.repeats = repeats;
         reach(Failpoint::AfterUpload);
         let end = self.commit_files(batch, &adds).await;
+        if let Ok(CommitEnd::Committed { .. }) = end {
+            self.repeats.fetch_add(repeats, Ordering::Relaxed);
+        }
         if !end.as_ref().is_ok_and(CommitEnd::may_name_files) {
             discard_files(&self.log, &adds).await;
         }
@@ -199,8 +213,8 @@ impl LakeWriter for EventWriter {
     }
 
     async fn commit(&self, request: CommitRequest) -> CommitOutcome {
-        let batch = Batch::new(request);
-        let error = match self.commit_batch(&batch).await {
+        let mut batch = Batch::new(request);
+        let error = match self.commit_batch(&mut batch).await {
             Ok(CommitEnd::Committed { version }) => return CommitOutcome::Committed { version },
             Ok(CommitEnd::Superseded { objects, version }) => {
                 return CommitOutcome::Superseded { objects, version };

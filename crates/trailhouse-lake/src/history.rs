@@ -24,6 +24,8 @@ pub struct VersionSummary {
     pub bytes_added: u64,
     /// Rows in the files that came, where all of them say so.
     pub rows_added: Option<u64>,
+    /// Events that the commit left out, because they repeat another that is in it.
+    pub repeats: u64,
 }
 
 impl Lake {
@@ -49,6 +51,7 @@ impl Lake {
                 files_removed: count(entry.removed_files().len()),
                 bytes_added: added.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum(),
                 rows_added: added.iter().map(rows).sum(),
+                repeats: entry.payload.as_ref().map_or(0, |payload| payload.repeats),
             });
             if version == TableVersion(0) {
                 break;

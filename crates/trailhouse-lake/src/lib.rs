@@ -32,6 +32,7 @@ mod retention;
 mod rewrite;
 pub mod run_record;
 mod runs;
+mod same_event;
 mod scan;
 mod schema_check;
 mod stats;

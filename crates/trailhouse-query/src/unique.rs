@@ -1,7 +1,7 @@
 //! `events_unique`: of rows that are the same event, one.
 //!
 //! Rows are the same event where recipient account, event id and all content are equal. Rows
-//! without an event id are never the same. A repeat is found in three steps, each over what the one
+//! without an event id, or with an empty one, are never the same. A repeat is found in three steps, each over what the one
 //! before left: ids that stand more than once (two narrow columns), the content of their rows, and
 //! of equal rows all but the first by source object and row. These few are then left out of an
 //! ordinary scan, so that a query pays for content only where ids repeat.
@@ -66,7 +66,7 @@ impl UniqueEvents {
     /// Returns the identities that stand more than once.
     fn repeated(&self, filters: &[Expr]) -> Result<LogicalPlanBuilder, DataFusionError> {
         self.events(filters)?
-            .filter(col("event_id").is_not_null())?
+            .filter(col("event_id").not_eq(lit("")))?
             .aggregate(IDENTITY.map(col), [count(lit(1)).alias("copies")])?
             .filter(col("copies").gt(lit(1)))?
             .project(IDENTITY.map(col))?

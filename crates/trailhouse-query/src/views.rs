@@ -84,7 +84,7 @@ const EVENT_IDS_MAX: u32 = 1000;
 /// Ids that one account has for events of different content: all are kept, and somebody should look.
 pub(crate) const EVENT_ID_CONFLICTS: &str = "SELECT recipient_account_id, event_id, \
     count(*) AS contents, min(event_time) AS first_event_time, max(event_time) AS last_event_time \
-    FROM stored.events_unique WHERE event_id IS NOT NULL \
+    FROM stored.events_unique WHERE event_id <> '' \
     GROUP BY recipient_account_id, event_id HAVING count(*) > 1";
 
 /// Returns the SQL of a table's view, or nothing where the stored table is shown as it is.

@@ -24,7 +24,6 @@ use uuid::Uuid;
 use crate::{
     error::{FailureKind, ServiceError},
     lake::LakeAddress,
-    repeats::RepeatCounter,
 };
 
 /// How long it may take to tidy up once somebody waits for the end.
@@ -122,7 +121,7 @@ pub struct IngestSummary {
     pub listed: Option<Listed>,
     /// Files that are not asked for, by what their names say.
     pub passed_files: u64,
-    /// Stored events that another object of this run has too.
+    /// Events that were left out, because they repeat another of the same commit.
     pub repeated_events: u64,
     /// By how much the events table grew.
     pub bytes_written: u64,
@@ -216,7 +215,7 @@ fn parse_prefixes(sources: &[&String]) -> Result<Vec<S3Url>, ServiceError> {
 pub(crate) struct Station {
     lake: Lake,
     lake_uri: String,
-    writer: Arc<RepeatCounter<EventWriter>>,
+    writer: Arc<EventWriter>,
     pool: DecodePool,
     started: Instant,
     bytes_before: u64,
@@ -227,7 +226,7 @@ impl Station {
     pub(crate) async fn open(settings: &IngestSettings) -> Result<Self, ServiceError> {
         let started = Instant::now();
         let lake = settings.lake_address().create_or_open().await?;
-        let writer = Arc::new(RepeatCounter::new(lake.event_writer().await?));
+        let writer = Arc::new(lake.event_writer().await?);
         let pool = match settings.threads {
             Some(threads) => DecodePool::new(threads, settings.decode),
             None => DecodePool::for_this_machine(settings.decode),

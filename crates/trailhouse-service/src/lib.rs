@@ -12,7 +12,6 @@ mod lake;
 mod packs;
 pub mod quarantine;
 mod query;
-mod repeats;
 mod site;
 mod status;
 mod table;

@@ -24,7 +24,7 @@ SELECT coalesce(sum(copies), 0) AS events,
        coalesce(sum(copies - 1), 0) AS repeats
 FROM (SELECT count(*) AS copies
       FROM events
-      WHERE event_id IS NOT NULL
+      WHERE event_id <> ''
       GROUP BY recipient_account_id, event_id)";
 
 /// The tables of a lake in numbers, and a session to ask it more.

@@ -201,6 +201,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if shared.ended.load(Ordering::SeqCst) {
             return;
         }
+        // An answer is written in pieces; each would wait until the one before is acknowledged.
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
         let shared = Arc::clone(shared);
         // Ends when the client hangs up.
         thread::spawn(move || http::serve(&stream, |request| shared.answer(request)));

@@ -123,6 +123,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "runtime",
             "arrow-array",
             "arrow-cast",
+            "arrow-row",
             "arrow-schema",
             "arrow-select",
             "async-trait",

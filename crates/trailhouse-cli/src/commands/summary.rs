@@ -18,7 +18,7 @@ pub(super) fn render(summary: &IngestSummary) -> String {
     }
     if summary.repeated_events > 0 {
         lines.push(format!(
-            "Repeats      {} with an id that this run had stored before (CloudTrail delivers some twice)",
+            "Repeats      {} left out, each the same as another of its commit (CloudTrail delivers some twice)",
             plural(summary.repeated_events, "event")
         ));
     }

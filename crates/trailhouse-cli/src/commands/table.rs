@@ -77,6 +77,7 @@ async fn show_history(
             ("files_removed", number(&|it| it.files_removed)),
             ("bytes_added", number(&|it| it.bytes_added)),
             ("rows_added", text(&|it| it.rows_added.map(|rows| rows.to_string()))),
+            ("repeats_left_out", number(&|it| it.repeats)),
             ("engine", text(&|it| it.engine.clone())),
         ],
     )?;
@@ -137,6 +138,7 @@ fn write_groups(global: &Global, groups: &[OptimizedGroup]) -> Result<(), Servic
             ("files", number(&|it| count(it.group.files.len()))),
             ("bytes", number(&|it| it.group.bytes)),
             ("bytes_after", text(&|it| after(it).map(|bytes| bytes.to_string()))),
+            ("repeats_left_out", text(&|it| repeats(it).map(|rows| rows.to_string()))),
             ("outcome", text(&|it| Some(outcome(it).to_owned()))),
             ("version", text(&|it| it.version().map(|version| version.to_string()))),
         ],
@@ -146,6 +148,13 @@ fn write_groups(global: &Global, groups: &[OptimizedGroup]) -> Result<(), Servic
 fn after(group: &OptimizedGroup) -> Option<u64> {
     match group.outcome {
         Some(Compacted::Done { bytes, .. }) => Some(bytes),
+        Some(Compacted::Overtaken) | None => None,
+    }
+}
+
+fn repeats(group: &OptimizedGroup) -> Option<u64> {
+    match group.outcome {
+        Some(Compacted::Done { repeats, .. }) => Some(repeats),
         Some(Compacted::Overtaken) | None => None,
     }
 }
@@ -179,5 +188,10 @@ fn summary(groups: &[OptimizedGroup], is_rehearsal: bool) -> String {
             plural(count(overtaken), "group")
         ),
     };
-    format!("{files} of {} became {into} of {}{rest}", bytes(before), bytes(after))
+    let repeats: u64 = done.iter().filter_map(|group| repeats(group)).sum();
+    let repeats = match repeats {
+        0 => String::new(),
+        _ => format!("; {} left out, each the same as another", plural(repeats, "event")),
+    };
+    format!("{files} of {} became {into} of {}{repeats}{rest}", bytes(before), bytes(after))
 }

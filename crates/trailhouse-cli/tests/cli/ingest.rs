@@ -139,6 +139,30 @@ fn status_tells_what_is_there() {
     assert!(status.stderr.contains("50.0 %"), "{}", status.stderr);
     let unique = "SELECT count(*) FROM events_unique";
     assert_eq!(trailhouse(&["--lake", lake_text, "query", unique]).expect_code(0).number(), 7);
+
+    let optimized =
+        trailhouse(&["--lake", lake_text, "table", "optimize", "--min-files", "2"]).expect_code(0);
+    assert!(optimized.stderr.contains("7 events left out"), "{}", optimized.stderr);
+    assert_eq!(count_events(&lake), 7);
+    let status = trailhouse(&["--lake", lake_text, "status"]).expect_code(0);
+    assert!(status.stderr.contains("Repeats: 0 of 7 events"), "{}", status.stderr);
+}
+
+#[test]
+fn equal_events_of_one_run_are_stored_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    let lake_text = lake.to_str().unwrap();
+    let log = small_log(folder.path(), "a.json", 7);
+    let copy = folder.path().join("b.json");
+    fs::write(&copy, format!("{}\n", fs::read_to_string(&log).unwrap())).unwrap();
+    let sources = [log.to_str().unwrap(), copy.to_str().unwrap()];
+    let run = trailhouse(&[&["--lake", lake_text, "ingest"], &sources[..]].concat()).expect_code(0);
+    assert!(run.stderr.contains("Stored       14 events of 2 objects"), "{}", run.stderr);
+    assert!(run.stderr.contains("Repeats      7 events left out"), "{}", run.stderr);
+    assert_eq!(count_events(&lake), 7);
+    let again = trailhouse(&[&["--lake", lake_text, "ingest"], &sources[..]].concat());
+    assert!(again.expect_code(0).stderr.contains("Duplicate    2 objects"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod hazards;
 mod put_hook;
 mod quarantine;
 mod races;
+mod repeats;
 mod s3;
 mod storms;
 mod support;

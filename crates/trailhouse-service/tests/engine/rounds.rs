@@ -169,6 +169,34 @@ async fn a_new_rule_begins_where_the_lake_is_and_a_backfill_goes_back_without_al
     assert_eq!(place.round().await.detections, 0, "what has arrived stays covered");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_rule_judges_what_comes_next_and_history_only_by_a_backfill() {
+    let mut place = Place::new().await;
+    place.write("site.created", BY_ARRIVAL, KEY, CREATED);
+    place.write("site.many", HOURLY, KEY, MANY);
+    let delete = |id: &str, minutes| call(id, "DeleteUser", "ann", minutes);
+    place.commit(&[call("a", "CreateUser", "ann", 1), delete("p", 2), delete("q", 3)]).await;
+    assert_eq!(evidence(&place.round().await.findings), [["a"]]);
+
+    let changed = CREATED.replace("= 'CreateUser'", "IN ('CreateUser', 'DeleteUser')");
+    place.write("site.created", BY_ARRIVAL, KEY, &changed);
+    place.write("site.many", HOURLY, KEY, &MANY.replace(">= 3", ">= 2"));
+    assert_eq!(place.round().await.detections, 0, "a change alone is no reason to judge again");
+
+    place.commit(&[call("b", "DeleteUser", "bob", 61)]).await;
+    let report = place.round().await;
+    assert_eq!(evidence(&report.findings), [["b"]], "what was covered stays so");
+    assert!(report.findings[0].alert.is_some());
+
+    let stretch = RowChoice::Backfill { from: minute(0), to: minute(60) };
+    let report = place.engine().await.round(&RuleChoice::default(), stretch).await.unwrap();
+    let mut found = evidence(&report.findings);
+    found.sort_unstable();
+    // The two calls of one principal and period are one finding of the first rule.
+    assert_eq!(found, [["p", "q"], ["p", "q"]]);
+    assert!(report.findings.iter().all(|finding| finding.alert.is_none()));
+}
+
 const CLOSED: &str =
     "[window]\non = \"event\"\nevery = \"1h\"\nlateness = \"30m\"\njudge = \"closed\"";
 const QUIET: &str = "SELECT 'beat' AS user_identity_arn, \
