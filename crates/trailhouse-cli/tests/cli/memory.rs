@@ -1,7 +1,7 @@
 //! Memory stays under its limit, however much there is to store.
 //!
 //! `TRAILHOUSE_MEMORY_MIB` says how much inflated CloudTrail the runs store; `scripts/memory` makes
-//! it twenty times what the program holds at once.
+//! it twenty times the limit.
 
 use std::{
     env, fs,
