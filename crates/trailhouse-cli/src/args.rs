@@ -333,8 +333,11 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
     /// The SQL; `-` reads it from standard input
-    #[arg(value_name = "SQL")]
-    pub(crate) sql: String,
+    #[arg(value_name = "SQL", required_unless_present = "file")]
+    pub(crate) sql: Option<String>,
+    /// Read the SQL from a file, such as a query of a pack
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    pub(crate) file: Option<PathBuf>,
     /// Rows of a table on a terminal; 0 for all
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub(crate) max_rows: usize,

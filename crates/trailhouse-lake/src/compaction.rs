@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{EncodedFile, discard_files, encode_file_as, write_file},
+    data_file::{EncodedFile, FileShape, discard_files, encode_file, write_file},
     entry::{Payload, RewriteEntry},
     error::LakeError,
     event_files::off_thread,
@@ -136,10 +136,10 @@ impl Lake {
         let log = self.log(group.table);
         let snapshot = log.latest().await?;
         check_snapshot(group.table, &snapshot)?;
-        let Some(removes) = removes_of(log, &snapshot, group).await? else {
+        let Some(Leaving { removes, rows }) = leaving(log, &snapshot, group).await? else {
             return Ok(Compacted::Overtaken);
         };
-        let Merged { file, repeats } = merged(log, &snapshot, group).await?;
+        let Merged { file, repeats } = merged(log, &snapshot, group, rows).await?;
         let mut add = write_file(log, file, clock::now()).await?;
         add.data_change = false;
         let bytes = u64::try_from(add.size).unwrap_or(0);
@@ -220,22 +220,31 @@ fn without_giants(mut group: Vec<SmallFile>) -> Vec<SmallFile> {
     }
 }
 
-/// Returns what takes the files of a group out; nothing where one of them is not there any more, or
-/// has rows taken out of it.
-async fn removes_of(
+/// The files of a group.
+struct Leaving {
+    /// What takes them out.
+    removes: Vec<Remove>,
+    /// Their rows, where all of them say so.
+    rows: Option<usize>,
+}
+
+/// Finds the files of a group; nothing where one of them is not there any more, or has rows taken
+/// out of it.
+async fn leaving(
     log: &TableLog,
     snapshot: &Snapshot,
     group: &CompactionGroup,
-) -> Result<Option<Vec<Remove>>, LakeError> {
-    let files = log.files(snapshot).await?;
+) -> Result<Option<Leaving>, LakeError> {
     let wanted: HashSet<&str> = group.files.iter().map(String::as_str).collect();
-    let removes: Vec<Remove> = files
-        .iter()
-        .filter(|file| file.deletion_vector_descriptor().is_none())
-        .filter(|file| wanted.contains(file.path().as_ref()))
-        .map(|file| file.remove_action(false))
-        .collect();
-    Ok((removes.len() == group.files.len()).then_some(removes))
+    let mut files = log.files(snapshot).await?;
+    files.retain(|file| {
+        file.deletion_vector_descriptor().is_none() && wanted.contains(file.path().as_ref())
+    });
+    let leaving = Leaving {
+        removes: files.iter().map(|file| file.remove_action(false)).collect(),
+        rows: files.iter().map(|file| file.num_records()).sum(),
+    };
+    Ok((leaving.removes.len() == group.files.len()).then_some(leaving))
 }
 
 /// The rows of a group as one file.
@@ -244,12 +253,12 @@ struct Merged {
     repeats: u64,
 }
 
-/// Encodes the rows of a group as one file, in the order of time where the table has one, and then
-/// those that are the same event once.
+/// Encodes the rows of a group as one file, in the table's order; those that are the same event once.
 async fn merged(
     log: &TableLog,
     snapshot: &Snapshot,
     group: &CompactionGroup,
+    rows: Option<usize>,
 ) -> Result<Merged, LakeError> {
     let table = group.table;
     let failed = |error: DataFusionError| LakeError::rows(table, "read rows")(error);
@@ -261,22 +270,28 @@ async fn merged(
         .with_sort_spill_reservation_bytes(MERGE_BYTES);
     let session = SessionContext::new_with_config_rt(config, runtime);
     let paths = group.files.iter().map(String::as_str);
-    let mut rows = rows_of_files(&session, log, snapshot, paths).await?;
-    if let Some(time) = table.time_column() {
-        rows = rows.sort(vec![col(time).sort(true, false)]).map_err(failed)?;
+    let mut merged = rows_of_files(&session, log, snapshot, paths).await?;
+    let order = table.row_order();
+    if !order.is_empty() {
+        let order = order.iter().map(|name| col(*name).sort(true, false)).collect();
+        merged = merged.sort(order).map_err(failed)?;
     }
-    let mut batches = rows.execute_stream().await.map_err(failed)?;
+    let mut batches = merged.execute_stream().await.map_err(failed)?;
     let schema = schema_of(table, snapshot);
     let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING_MAX);
-    let (partition, file_schema) = (group.partition.clone(), Arc::clone(&schema));
+    let shape = FileShape {
+        table,
+        schema: Arc::clone(&schema),
+        partition: group.partition.clone(),
+        rows_max: rows.unwrap_or(usize::MAX),
+    };
     let encoding = off_thread(move || {
         let batches = std::iter::from_fn(|| receiver.blocking_recv());
         if table != TableName::Events {
-            let file = encode_file_as(table, &file_schema, partition, batches)?;
-            return Ok(Merged { file, repeats: 0 });
+            return Ok(Merged { file: encode_file(shape, batches)?, repeats: 0 });
         }
         let mut distinct = Distinct::new(batches);
-        let file = encode_file_as(table, &file_schema, partition, &mut distinct)?;
+        let file = encode_file(shape, &mut distinct)?;
         Ok(Merged { file, repeats: distinct.left_out() })
     });
     let reading = async move {

@@ -1,6 +1,6 @@
 //! Data files: encoding rows as Parquet, putting them beside the log.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -27,6 +27,8 @@ use crate::{
 
 /// Rows of one row group. Readers work on row groups side by side.
 const ROW_GROUP_ROWS_MAX: usize = 131_072;
+/// Rows of one page, the least that a reader decodes for one row.
+const PAGE_ROWS_MAX: usize = 8_192;
 /// As many as a row group has rows. The writer folds a filter to what its values need.
 const BLOOM_VALUES_MAX: u64 = 131_072;
 /// The share of row groups that are read in vain. Fewer would cost more in filters than in rows:
@@ -43,30 +45,41 @@ pub(crate) struct EncodedFile {
     stats: String,
 }
 
-/// Encodes rows, which must be of the table's file schema, as one file. Costs CPU time: not for
-/// the threads that wait for requests.
-pub(crate) fn encode_file(
-    table: TableName,
-    partition: Option<String>,
-    batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
-) -> Result<EncodedFile, LakeError> {
-    encode_file_as(table, &table.file_schema(), partition, batches)
+/// What a data file is to be.
+pub(crate) struct FileShape {
+    /// The table.
+    pub(crate) table: TableName,
+    /// The table's columns in files, and those that others have added.
+    pub(crate) schema: SchemaRef,
+    /// The value of the partition's column.
+    pub(crate) partition: Option<String>,
+    /// It has no more rows.
+    pub(crate) rows_max: usize,
 }
 
-/// Does the same with rows of another schema: the table's, and columns that others have added.
-pub(crate) fn encode_file_as(
+/// Encodes rows, which must be of the table's file schema, as one file.
+pub(crate) fn encode_rows(
     table: TableName,
-    schema: &SchemaRef,
     partition: Option<String>,
+    rows: RecordBatch,
+) -> Result<EncodedFile, LakeError> {
+    let (schema, rows_max) = (table.file_schema(), rows.num_rows());
+    encode_file(FileShape { table, schema, partition, rows_max }, std::iter::once(Ok(rows)))
+}
+
+/// Encodes rows as one file. Costs CPU time: not for the threads that wait for requests.
+pub(crate) fn encode_file(
+    shape: FileShape,
     batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<EncodedFile, LakeError> {
+    let FileShape { table, schema, partition, rows_max } = shape;
     let failed = |error: ParquetError| LakeError::rows(table, "encode rows")(error);
-    let properties = writer_properties(table).map_err(failed)?;
+    let properties = writer_properties(table, rows_max).map_err(failed)?;
     // The columns' types stand in the log; a copy would be much of a small file.
     let options =
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options)
-        .map_err(failed)?;
+    let mut writer =
+        ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
     let mut stats = FileStats::new(table.stats_columns());
     for batch in batches {
         let batch = batch?;
@@ -77,12 +90,18 @@ pub(crate) fn encode_file_as(
     Ok(EncodedFile { partition, bytes, stats: stats.to_json() })
 }
 
-fn writer_properties(table: TableName) -> Result<WriterProperties, ParquetError> {
+fn writer_properties(table: TableName, rows_max: usize) -> Result<WriterProperties, ParquetError> {
+    // An index of one page says what the column says. It would be a tenth of a small file, and
+    // every reader with a predicate would take all of it apart.
+    let has_pages = rows_max > PAGE_ROWS_MAX;
+    let bounds = if has_pages { EnabledStatistics::Page } else { EnabledStatistics::Chunk };
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_dictionary_enabled(true)
-        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_statistics_enabled(bounds)
+        .set_offset_index_disabled(!has_pages)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
+        .set_data_page_row_count_limit(PAGE_ROWS_MAX)
         // Names the elements of lists as the format's specification does.
         .set_coerce_types(true)
         .set_created_by(format!("trailhouse {}", env!("CARGO_PKG_VERSION")));

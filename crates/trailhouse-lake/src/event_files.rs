@@ -17,7 +17,7 @@ use trailhouse_runtime::ports::CommitObject;
 
 use crate::{
     clock,
-    data_file::{EncodedFile, encode_file, write_file},
+    data_file::{EncodedFile, FileShape, encode_file, write_file},
     error::LakeError,
     log::TableLog,
     same_event::repeats,
@@ -154,8 +154,10 @@ fn encode_day(batches: &[RecordBatch], places: &[RowPlace]) -> Result<EncodedFil
     let chunks = places.chunks(CHUNK_ROWS).map(|chunk| {
         chunk_of(batches, chunk).map_err(LakeError::rows(TableName::Events, "sort rows"))
     });
+    let table = TableName::Events;
     let date = places.first().and_then(|place| place.date);
-    encode_file(TableName::Events, date.map(date_text), chunks)
+    let (schema, partition) = (table.file_schema(), date.map(date_text));
+    encode_file(FileShape { table, schema, partition, rows_max: places.len() }, chunks)
 }
 
 /// Gathers rows. Only the batches that have some of them are looked at: a commit has hundreds of

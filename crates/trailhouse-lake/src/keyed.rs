@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{discard_files, encode_file, write_file},
+    data_file::{discard_files, encode_rows, write_file},
     entry::{LogEntry, NewEntry, Payload},
     error::LakeError,
     event_files::off_thread,
@@ -188,7 +188,7 @@ impl KeyedTable {
         let chosen = UInt64Array::from_iter_values(fresh.iter().map(|(row, _)| *row));
         let rows =
             take_record_batch(rows, &chosen).map_err(LakeError::rows(table, "choose rows"))?;
-        let file = off_thread(move || encode_file(table, None, std::iter::once(Ok(rows)))).await?;
+        let file = off_thread(move || encode_rows(table, None, rows)).await?;
         Ok(vec![write_file(&self.log, file, clock::now()).await?])
     }
 

@@ -79,6 +79,11 @@ impl Claim {
     }
 }
 
+/// Returns the path of a log entry below the table's folder.
+pub(crate) fn entry_path(version: TableVersion) -> Path {
+    Path::from(format!("_delta_log/{:020}.json", version.0))
+}
+
 /// The log of one table.
 #[derive(Clone)]
 pub(crate) struct TableLog {
@@ -186,7 +191,7 @@ impl TableLog {
         }
         let mut newest = seen;
         for _ in 0..PROBES_MAX {
-            let path = Path::from(format!("_delta_log/{:020}.json", newest.next().0));
+            let path = entry_path(newest.next());
             match self.object_store().head(&path).await {
                 Ok(_) => newest = newest.next(),
                 Err(object_store::Error::NotFound { .. }) => return Ok(Some(newest)),

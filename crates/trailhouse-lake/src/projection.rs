@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{discard_files, encode_file, write_file},
+    data_file::{discard_files, encode_rows, write_file},
     entry::{LogEntry, NewEntry, Payload},
     error::LakeError,
     event_files::off_thread,
@@ -104,8 +104,7 @@ impl Projection {
         let table = self.log.table;
         let mut adds = Vec::new();
         for (partition, rows) in partitions {
-            let file = off_thread(move || encode_file(table, partition, std::iter::once(Ok(rows))))
-                .await?;
+            let file = off_thread(move || encode_rows(table, partition, rows)).await?;
             adds.push(write_file(&self.log, file, clock::now()).await?);
         }
         Ok(adds)

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{discard_files, encode_file, write_file},
+    data_file::{discard_files, encode_rows, write_file},
     entry::{Payload, RewriteEntry},
     error::LakeError,
     event_files::off_thread,
@@ -124,7 +124,7 @@ impl KeyedTable {
             rewrite.removes.push(file.remove_action(true));
             let rows = changed(table, &rows, &mask, change)?;
             if rows.num_rows() > 0 {
-                let encode = move || encode_file(table, None, std::iter::once(Ok(rows)));
+                let encode = move || encode_rows(table, None, rows);
                 let file = off_thread(encode).await?;
                 rewrite.adds.push(write_file(&self.log, file, clock::now()).await?);
             }

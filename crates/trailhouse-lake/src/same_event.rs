@@ -124,8 +124,8 @@ fn gather(
     interleave(&arrays, places)
 }
 
-/// Rows in the order of their time, without those that repeat another: equal events have equal
-/// times, so only rows of one time are held.
+/// Rows in an order in which equal events stand together, and in it by time, without those that
+/// repeat another: equal events have equal times, so only rows of one time are held.
 pub(crate) struct Distinct<I> {
     rows: I,
     /// Rows that the next ones may repeat.

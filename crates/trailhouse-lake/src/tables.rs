@@ -92,11 +92,13 @@ impl TableName {
         }
     }
 
-    /// Returns the column by whose time rows are put in order.
-    pub(crate) fn time_column(self) -> Option<&'static str> {
+    /// Returns the columns by which a compaction puts rows in order. Calls of one name and principal
+    /// lie together: they compress better than rows by time, and a query for some calls skips most
+    /// pages. Rows of equal events stand side by side, because they are equal in these too.
+    pub(crate) fn row_order(self) -> &'static [&'static str] {
         match self {
-            Self::Events => Some("event_time"),
-            Self::Objects | Self::Quarantine | Self::Findings | Self::Runs => None,
+            Self::Events => &[column::EVENT_NAME, column::USER_IDENTITY_ARN, column::EVENT_TIME],
+            Self::Objects | Self::Quarantine | Self::Findings | Self::Runs => &[],
         }
     }
 

@@ -146,6 +146,12 @@ impl SourcePlan {
         before.saturating_sub(self.objects)
     }
 
+    /// Puts objects in the order of what this says of their names; those it says the same of stay in
+    /// theirs.
+    pub fn order_by<R: Ord>(&mut self, rank: impl Fn(&ObjectKey) -> R) {
+        self.planned.sort_by_cached_key(|object| rank(&object.key()));
+    }
+
     /// Returns the queue that hands the objects out and the reader that reads them.
     pub fn into_ports(self) -> (SourceListing, FileReader) {
         let mut streams = BTreeMap::new();

@@ -98,6 +98,16 @@ async fn files_and_patterns_are_taken_whatever_their_name_and_once() {
 }
 
 #[tokio::test]
+async fn files_come_in_the_order_that_is_asked_for() {
+    let folder = folder(&[("x/2.json", ""), ("x/1.json", ""), ("y/1.json", ""), ("y/0.json", "")]);
+    let mut plan = planned(&[folder.path().to_str().unwrap()], "").unwrap();
+    plan.order_by(|key| key.as_str().rsplit('/').next().map(str::to_owned));
+    let (queue, _) = plan.into_ports();
+    let names = names(&queue, folder.path()).await;
+    assert_eq!(names, ["y/0.json", "x/1.json", "y/1.json", "x/2.json"]);
+}
+
+#[tokio::test]
 async fn standard_input_is_kept_and_read_from_memory() {
     let (queue, reader) = planned(&["-", "-"], "{\"a\":1}").unwrap().into_ports();
     let objects = named(&queue.receive(10, Duration::ZERO).await.unwrap());

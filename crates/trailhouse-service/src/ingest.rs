@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::task::JoinSet;
 use trailhouse_aws::{AwsClients, AwsOptions, ListingCounts, S3Listing, S3Reader, S3Url};
 use trailhouse_decode::DecodeLimits;
 use trailhouse_ingest::{IngestLimits, IngestMachine, IngestReport};
@@ -18,7 +19,7 @@ use trailhouse_runtime::{
     Clock, DecodePool, Drain, IngestObserver, IngestPorts, NotificationQueue, ObjectReader,
     SystemClock, Turn, drive_ingest,
 };
-use trailhouse_source::KeyFilter;
+use trailhouse_source::{KeyFilter, classify_key};
 use uuid::Uuid;
 
 use crate::{
@@ -28,6 +29,9 @@ use crate::{
 
 /// How long it may take to tidy up once somebody waits for the end.
 pub(crate) const TIDY_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether a checkpoint is due.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What is the same for every way of ingesting.
 #[derive(Debug, Clone, Default)]
@@ -158,6 +162,12 @@ pub async fn ingest(
     let mut planned =
         run_blocking(move || plan(&names, io::stdin(), SourceLimits::default())).await??;
     let passed_files = planned.keep(|key| filter.picks(key.as_str()));
+    // As they were delivered, whatever account and region they are of: a commit makes a file for
+    // each day that it has events of.
+    planned.order_by(|key| {
+        let kind = classify_key(key.as_str());
+        kind.facts().and_then(|facts| facts.delivered_at)
+    });
     let station = Station::open(settings).await?;
 
     let objects_planned = prefixes.is_empty().then_some(planned.objects);
@@ -250,6 +260,9 @@ impl Station {
         Q: NotificationQueue,
         O: ObjectReader,
     {
+        // Ends with the drive.
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(write_checkpoints(self.lake.clone()));
         let machine = IngestMachine::new(limits, &Uuid::now_v7().to_string(), Instant::now());
         let ports = IngestPorts {
             queue: Arc::new(queue),
@@ -297,11 +310,23 @@ impl Station {
 
     /// Returns the size of the events table.
     async fn tidy_up(&self) -> Result<u64, ServiceError> {
-        if let Err(error) = self.lake.checkpoint_if_due().await {
-            // The next run tries again; readers only have more log entries to read.
-            tracing::warn!(%error, "failed to write a checkpoint");
-        }
+        write_checkpoint(&self.lake).await;
         event_bytes(&self.lake).await
+    }
+}
+
+/// Keeps the log short while objects come in, which may be for months.
+async fn write_checkpoints(lake: Lake) {
+    loop {
+        tokio::time::sleep(CHECKPOINT_INTERVAL).await;
+        write_checkpoint(&lake).await;
+    }
+}
+
+async fn write_checkpoint(lake: &Lake) {
+    if let Err(error) = lake.checkpoint_if_due().await {
+        // It is tried again; readers only have more log entries to read.
+        tracing::warn!(%error, "failed to write a checkpoint");
     }
 }
 

@@ -10,6 +10,9 @@ use trailhouse_runtime::{Clock, Drain, SystemClock};
 
 use crate::{error::ServiceError, lake::LakeAddress};
 
+/// It is looked whether a checkpoint is due once for so many groups.
+const GROUPS_OF_CHECKPOINT: usize = 32;
+
 /// Which tables are compacted, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptimizeSettings {
@@ -43,6 +46,10 @@ pub async fn optimize(
         for group in lake.compaction_groups(table, &settings.files).await? {
             if drain.is_requested() {
                 return Ok(done);
+            }
+            // Each group reads the table's state, and adds to it.
+            if !settings.is_rehearsal && done.len().is_multiple_of(GROUPS_OF_CHECKPOINT) {
+                lake.checkpoint_if_due().await?;
             }
             let outcome = match settings.is_rehearsal {
                 true => None,

@@ -1,6 +1,6 @@
 //! `trailhouse query`.
 
-use std::io::{self, Read};
+use std::{fs, io};
 
 use trailhouse_query::{OutputError, SiteContext, TableLimits, write_result};
 use trailhouse_service::{FailureKind, ServiceError, query, query_error};
@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) async fn run(global: &Global, arguments: &QueryArgs) -> Result<Exit, ServiceError> {
-    let sql = sql_text(&arguments.sql)?;
+    let sql = sql_text(arguments)?;
     let context = context_of(global).await?;
     print_query(global, &context, &sql, Some(arguments.max_rows).filter(|rows| *rows > 0)).await?;
     Ok(Exit::Done)
@@ -35,14 +35,14 @@ pub(super) async fn print_query(
     }
 }
 
-fn sql_text(argument: &str) -> Result<String, ServiceError> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
-    }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text).map_err(|error| {
-        let message = format!("failed to read SQL from standard input: {error}");
+fn sql_text(arguments: &QueryArgs) -> Result<String, ServiceError> {
+    let (text, source) = match (&arguments.file, arguments.sql.as_deref().unwrap_or("-")) {
+        (Some(file), _) => (fs::read_to_string(file), file.display().to_string()),
+        (None, "-") => (io::read_to_string(io::stdin()), "standard input".to_owned()),
+        (None, sql) => return Ok(sql.to_owned()),
+    };
+    text.map_err(|error| {
+        let message = format!("failed to read SQL from {source}: {error}");
         ServiceError::new(FailureKind::Usage, message)
-    })?;
-    Ok(text)
+    })
 }

@@ -73,3 +73,16 @@ fn binary_formats_go_to_files_that_others_read() {
     let read = "import sys, duckdb; print(duckdb.sql(f\"SELECT event_id FROM '{sys.argv[1]}'\").fetchone()[0])";
     assert_eq!(run_python(&python, &["-c", read, out]), "e-1");
 }
+
+#[test]
+fn sql_is_read_from_a_file() {
+    let (folder, lake) = hostile_lake();
+    let file = folder.path().join("count.sql");
+    fs::write(&file, "-- How many there are.\nSELECT count(*) FROM events;\n").unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(trailhouse(&["--lake", &lake, "query", "-f", file]).expect_code(0).number(), 1);
+    let nowhere = trailhouse(&["--lake", &lake, "query", "-f", "nowhere.sql"]).expect_code(2);
+    assert!(nowhere.stderr.contains("failed to read SQL from nowhere.sql"), "{}", nowhere.stderr);
+    trailhouse(&["--lake", &lake, "query", "-f", file, "SELECT 1"]).expect_code(2);
+    trailhouse(&["--lake", &lake, "query"]).expect_code(2);
+}

@@ -141,3 +141,17 @@ async fn a_checkpoint_is_written_when_it_is_due() {
     check_stored(&lake, 101).await;
     assert!(lake.files_added(None, TableVersion(101)).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_entries_make_a_checkpoint_due_early() {
+    let place = Place::new();
+    let lake = place.lake().await;
+    let writer = lake.event_writer().await.unwrap();
+    assert_eq!(writer.commit(request("few", vec![object("few")])).await, committed(1));
+    assert_eq!(lake.checkpoint_if_due().await.unwrap(), []);
+    // Each object is named in the entry with its key, its hashes and its sizes.
+    let many = (0..10_000).map(|number| object_on(&format!("many-{number}"), &[])).collect();
+    assert_eq!(writer.commit(request("many", many)).await, committed(2));
+    assert_eq!(lake.checkpoint_if_due().await.unwrap(), [TableName::Events]);
+    assert_eq!(lake.checkpoint_if_due().await.unwrap(), []);
+}

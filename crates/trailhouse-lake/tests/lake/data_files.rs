@@ -18,7 +18,7 @@ use trailhouse_lake::{Compacted, CompactionOptions, TableName};
 use trailhouse_model::CommitOutcome;
 use trailhouse_runtime::LakeWriter;
 
-use crate::support::{Place, object, request};
+use crate::support::{Place, object, object_on, request};
 
 /// All data files of events, those included that compaction has put another in the place of.
 fn files(place: &Place) -> Vec<PathBuf> {
@@ -73,5 +73,22 @@ async fn ids_have_filters_and_no_dictionary_before_and_after_compaction() {
         for group in lake.compaction_groups(TableName::Events, &options).await.unwrap() {
             assert!(matches!(lake.compact(&group).await.unwrap(), Compacted::Done { .. }));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_files_of_several_pages_have_an_index_of_pages() {
+    for (rows, is_indexed) in [(8_192, false), (8_193, true)] {
+        let place = Place::new();
+        let writer = place.lake().await.event_writer().await.unwrap();
+        let outcome = writer.commit(request("a", vec![object_on("a", &vec![0; rows])])).await;
+        assert!(matches!(outcome, CommitOutcome::Committed { .. }), "{outcome:?}");
+        let file = File::open(files(&place).first().unwrap()).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        for column in reader.metadata().row_group(0).columns() {
+            assert_eq!(column.offset_index_offset().is_some(), is_indexed, "{column:?}");
+        }
+        let columns = reader.metadata().row_group(0).columns();
+        assert_eq!(columns.iter().any(|it| it.column_index_offset().is_some()), is_indexed);
     }
 }
