@@ -608,6 +608,8 @@ def outcome(kind, case):
     if "skipped" in case:
         return f"skipped: `{case['skipped']}`"
     parts = [count(case["events"], "event")] if case.get("events") else []
+    if "stored" in case:
+        parts[0] += f" that are {case['stored']:,}"
     if case.get("rejects"):
         rejects = ", ".join(f"`{reason}`" for reason in sorted(set(case["rejects"])))
         parts.append(f"{count(case.get('reject_count', len(case['rejects'])), 'record')} quarantined: {rejects}")

@@ -61,31 +61,34 @@ impl Lake {
         Ok(())
     }
 
-    /// Returns how often each exception has applied in runs that ended at a time or later. The
-    /// newest commits may not count yet.
+    /// Returns how often exceptions have applied in runs that ended at a time or later, by detection
+    /// and exception. The newest commits may not count yet.
     pub async fn exception_hits_since(
         &self,
         time: EventTime,
-    ) -> Result<BTreeMap<String, u64>, LakeError> {
+    ) -> Result<BTreeMap<(String, String), u64>, LakeError> {
         let failed = |error: DataFusionError| LakeError::rows(TABLE, "read rows")(error);
         let log = self.log(TABLE);
         let since = ScalarValue::TimestampMicrosecond(Some(time.micros()), Some("UTC".into()));
         let batches = scan::rows(log, log.latest().await?)
             .await?
             .filter(col("exception_hits").is_not_null().and(col("finished_at").gt_eq(lit(since))))
-            .and_then(|rows| rows.select_columns(&["exception_hits"]))
+            .and_then(|rows| rows.select_columns(&["detection_id", "exception_hits"]))
             .map_err(failed)?
             .collect()
             .await
             .map_err(failed)?;
         let mut sums = BTreeMap::new();
         for batch in &batches {
-            let column = Columns { table: TABLE, batch }.texts("exception_hits")?;
-            for text in column.iter().flatten() {
+            let columns = Columns { table: TABLE, batch };
+            let (detections, hits) =
+                (columns.texts("detection_id")?, columns.texts("exception_hits")?);
+            for (detection, text) in detections.iter().zip(&hits) {
+                let (Some(detection), Some(text)) = (detection, text) else { continue };
                 let hits: BTreeMap<String, u64> =
                     serde_json::from_str(text).map_err(LakeError::rows(TABLE, "read rows"))?;
-                for (id, number) in hits {
-                    let sum: &mut u64 = sums.entry(id).or_default();
+                for (exception, number) in hits {
+                    let sum: &mut u64 = sums.entry((detection.to_owned(), exception)).or_default();
                     *sum = sum.saturating_add(number);
                 }
             }

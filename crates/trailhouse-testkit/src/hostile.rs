@@ -32,9 +32,11 @@ pub struct ObjectCase {
     /// It is made when it is needed.
     #[serde(default)]
     pub large: bool,
-    /// Events to be stored.
+    /// Events in it.
     #[serde(default)]
     pub events: u64,
+    /// How many of them are stored, where some are the same event as another.
+    pub stored: Option<u64>,
     /// Why records go to quarantine.
     #[serde(default)]
     pub rejects: Vec<String>,

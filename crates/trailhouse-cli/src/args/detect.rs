@@ -101,6 +101,12 @@ pub(crate) enum DetectCommand {
         #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
         last: Option<u32>,
     },
+    /// Show the exceptions of the site, and to how many findings each has applied
+    Exceptions {
+        /// Only runs of the last 30m, 12h, 7d or 2w
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        last: Option<u32>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod author;
 mod backfill;
 mod corpora;
 mod demo;
+mod exceptions;
 mod fixtures;
 mod hostile;
 mod ingest;

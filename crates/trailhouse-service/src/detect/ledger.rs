@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use trailhouse_detect::{Exception, ExceptionId};
 use trailhouse_lake::Lake;
 use trailhouse_model::EventTime;
 use trailhouse_query::{QuerySession, SessionOptions, rows_as_json};
@@ -9,7 +10,9 @@ use trailhouse_runtime::{Clock, SystemClock, error_chain};
 
 use crate::{
     error::{FailureKind, ServiceError},
+    lake::LakeAddress,
     query::query_error,
+    site::SiteFolder,
 };
 
 /// One line for each detection: how far it has come, and what stays open.
@@ -38,18 +41,70 @@ ORDER BY l.detection_id";
 
 /// Returns a query with one line for each detection: what its runs took and gave, of all time or
 /// of the last seconds.
-pub fn stats_sql(last_seconds: Option<u32>) -> String {
-    let since = last_seconds.map(|seconds| SystemClock.now().plus_seconds(-i64::from(seconds)));
-    let since = since.map_or(0, EventTime::micros);
-    format!(
-        "SELECT detection_id, count(*) AS runs, \
+pub async fn stats_sql(
+    lake: &LakeAddress,
+    last_seconds: Option<u32>,
+) -> Result<String, ServiceError> {
+    let since = since(last_seconds);
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for ((detection, _), hits) in lake.open().await?.exception_hits_since(since).await? {
+        *sums.entry(detection).or_default() += hits;
+    }
+    let rows = sums.iter().map(|(id, hits)| format!(", ('{}', {hits})", id.replace('\'', "''")));
+    let rows: String = rows.collect();
+    let since = since.micros();
+    Ok(format!(
+        "WITH hits AS (SELECT * FROM (VALUES (NULL, 0){rows}) AS t(detection_id, hits)) \
+         SELECT r.detection_id, count(*) AS runs, \
          count(*) FILTER (WHERE status <> 'ok') AS not_ok, \
          sum(rows_judged) AS rows, sum(bytes_read) AS bytes, sum(millis) AS millis, \
          max(millis) AS millis_max, sum(findings) AS findings, sum(suppressed) AS suppressed, \
+         coalesce(max(h.hits), 0) AS exception_hits, \
          sum(alerts) AS alerts, sum(late_rows) AS late_rows, max(finished_at) AS last_run \
-         FROM runs WHERE started_at >= to_timestamp_micros({since}) \
-         GROUP BY detection_id ORDER BY millis DESC, detection_id"
-    )
+         FROM runs r LEFT JOIN hits h ON h.detection_id = r.detection_id \
+         WHERE finished_at >= to_timestamp_micros({since}) \
+         GROUP BY r.detection_id ORDER BY millis DESC, r.detection_id"
+    ))
+}
+
+/// An exception of the site, and to how many findings it has applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExceptionUse {
+    /// The exception.
+    pub exception: Exception,
+    /// Its findings.
+    pub hits: u64,
+}
+
+/// Returns the exceptions of the site in their order, those that have never applied included; of
+/// all time or of the last seconds.
+pub async fn exception_uses(
+    lake: &LakeAddress,
+    site: &SiteFolder,
+    last_seconds: Option<u32>,
+) -> Result<Vec<ExceptionUse>, ServiceError> {
+    let exceptions = site.rules()?.exceptions;
+    let counts = hits_by_exception(&lake.open().await?, since(last_seconds)).await?;
+    let hits = |exception: &Exception| counts.get(&exception.id).copied().unwrap_or(0);
+    let uses = exceptions.into_iter();
+    Ok(uses.map(|exception| ExceptionUse { hits: hits(&exception), exception }).collect())
+}
+
+/// Returns how often each exception has applied in runs that ended at a time or later.
+pub(super) async fn hits_by_exception(
+    lake: &Lake,
+    since: EventTime,
+) -> Result<BTreeMap<ExceptionId, u64>, ServiceError> {
+    let mut sums: BTreeMap<ExceptionId, u64> = BTreeMap::new();
+    for ((_, exception), hits) in lake.exception_hits_since(since).await? {
+        *sums.entry(ExceptionId::new(exception)).or_default() += hits;
+    }
+    Ok(sums)
+}
+
+fn since(last_seconds: Option<u32>) -> EventTime {
+    let ago = |seconds: u32| SystemClock.now().plus_seconds(-i64::from(seconds));
+    last_seconds.map_or(EventTime::from_micros(0), ago)
 }
 
 /// Returns when the last good run of each detection began.

@@ -25,7 +25,7 @@ pub use explain::{
     ConditionOutcome, EventExplanation, EventStanding, Explanation, SelectExplanation, Verdict,
     explain,
 };
-pub use ledger::{LEDGER_SQL, stats_sql};
+pub use ledger::{ExceptionUse, LEDGER_SQL, exception_uses, stats_sql};
 pub use lint::{LintReport, Portability, lint};
 pub use new::{front_matter_of, new_detection};
 pub use plan_cost::PlanCost;

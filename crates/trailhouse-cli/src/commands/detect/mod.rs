@@ -55,6 +55,7 @@ pub(super) async fn run(
         DetectCommand::Backfill(arguments) => run::backfill(global, arguments, terminal).await,
         DetectCommand::Ledger => ledger::ledger(global).await,
         DetectCommand::Stats { last } => ledger::stats(global, *last).await,
+        DetectCommand::Exceptions { last } => ledger::exceptions(global, *last, terminal).await,
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trailhouse_detect::{CalendarDay, ExceptionHits, ExceptionId, Rule, context::Enricher, gate};
+use trailhouse_detect::{CalendarDay, ExceptionHits, Rule, context::Enricher, gate};
 use trailhouse_lake::{
     Appended, Coverage, FindingRow, Lake, RunCounts, RunRecord, RunStatus, TableName,
 };
@@ -29,6 +29,7 @@ use self::{
     task::{Agenda, Rows, Situation, Task},
 };
 use super::{
+    ledger::hits_by_exception,
     report::{DetectionFailure, RunReport},
     rules::Rules,
 };
@@ -260,9 +261,8 @@ impl DetectionEngine {
             return Ok(ExceptionHits::new(today, BTreeMap::new()));
         }
         let midnight = EventTime::from_micros(i64::from(now.days()) * MICROS_PER_DAY);
-        let counts = self.lake.exception_hits_since(midnight).await?;
-        let counts = counts.into_iter().map(|(id, hits)| (ExceptionId::new(id), hits));
-        Ok(ExceptionHits::new(today, counts.collect()))
+        let counts = hits_by_exception(&self.lake, midnight).await?;
+        Ok(ExceptionHits::new(today, counts))
     }
 }
 
