@@ -37,6 +37,12 @@ struct RowPlace {
     row: u32,
 }
 
+impl RowPlace {
+    fn in_batches(self) -> (usize, usize) {
+        (index(self.batch), index(self.row))
+    }
+}
+
 /// The events of a commit, and the order in which they are written.
 struct CommitRows {
     /// The rows of each object as they stand in files.
@@ -98,7 +104,7 @@ fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
         check_columns(&object.events)?;
         batches.push(without_date(&object.events, &schema)?);
     }
-    let repeats = repeats(&batches.iter().collect::<Vec<_>>())?;
+    let repeats = repeats(&batches)?;
     let mut places = Vec::new();
     for (batch, object) in (0_u32..).zip(objects) {
         let (dates, times) = order_columns(&object.events)?;
@@ -112,8 +118,7 @@ fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
         }
     }
     if !repeats.is_empty() {
-        let is_repeat = |place: (usize, usize)| repeats.binary_search(&place).is_ok();
-        places.retain(|place| !is_repeat((index(place.batch), index(place.row))));
+        places.retain(|place| repeats.binary_search(&place.in_batches()).is_err());
     }
     places.sort_unstable();
     Ok(CommitRows { batches, places, repeats: repeats.len() })
@@ -146,13 +151,14 @@ fn check_columns(batch: &RecordBatch) -> Result<(), LakeError> {
     }
 }
 
-fn mismatch(column: &str) -> LakeError {
+pub(crate) fn mismatch(column: &str) -> LakeError {
     LakeError::SchemaMismatch { table: TableName::Events, column: column.to_owned() }
 }
 
 fn encode_day(batches: &[RecordBatch], places: &[RowPlace]) -> Result<EncodedFile, LakeError> {
     let chunks = places.chunks(CHUNK_ROWS).map(|chunk| {
-        chunk_of(batches, chunk).map_err(LakeError::rows(TableName::Events, "sort rows"))
+        let chunk: Vec<_> = chunk.iter().map(|place| place.in_batches()).collect();
+        gathered(batches, &chunk).map_err(LakeError::rows(TableName::Events, "sort rows"))
     });
     let table = TableName::Events;
     let date = places.first().and_then(|place| place.date);
@@ -160,17 +166,18 @@ fn encode_day(batches: &[RecordBatch], places: &[RowPlace]) -> Result<EncodedFil
     encode_file(FileShape { table, schema, partition, rows_max: places.len() }, chunks)
 }
 
-/// Gathers rows. Only the batches that have some of them are looked at: a commit has hundreds of
-/// batches, and most days are in few of them.
-fn chunk_of(batches: &[RecordBatch], places: &[RowPlace]) -> Result<RecordBatch, ArrowError> {
-    let mut used: Vec<u32> = places.iter().map(|place| place.batch).collect();
+/// Gathers rows by the numbers of their batch and their own. Only the batches that have some of them
+/// are looked at: a commit has hundreds of batches, and most days are in few of them.
+pub(crate) fn gathered(
+    batches: &[RecordBatch],
+    places: &[(usize, usize)],
+) -> Result<RecordBatch, ArrowError> {
+    let mut used: Vec<usize> = places.iter().map(|place| place.0).collect();
     used.sort_unstable();
     used.dedup();
-    let sources: Vec<&RecordBatch> = used.iter().filter_map(|at| batches.get(index(*at))).collect();
-    let rows: Vec<(usize, usize)> = places
-        .iter()
-        .map(|place| (used.partition_point(|at| *at < place.batch), index(place.row)))
-        .collect();
+    let sources: Vec<&RecordBatch> = used.iter().filter_map(|at| batches.get(*at)).collect();
+    let rows: Vec<(usize, usize)> =
+        places.iter().map(|place| (used.partition_point(|at| *at < place.0), place.1)).collect();
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
     let columns = schema.fields().iter().enumerate().map(|(column, field)| {
         let arrays: Vec<&dyn Array> =

@@ -53,6 +53,7 @@ pub use quarantine::{FailedAttempt, Refusal, StoredQuarantine};
 pub use retention::{Expired, Vacuumed};
 pub use run_record::{RunCounts, RunKind, RunRecord, RunStatus};
 pub use runs::{Coverage, Covered};
+pub use same_event::{EVENT_IDENTITY, EVENT_PROVENANCE};
 pub use status::TableStatus;
 pub use store::{Durability, LakeOptions, WrapStore};
 pub use tables::TableName;

@@ -11,18 +11,23 @@ use std::{
 };
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, RecordBatch, StringArray, cast::AsArray,
-    types::TimestampMicrosecondType,
+    Array, BooleanArray, RecordBatch, StringArray, cast::AsArray, types::TimestampMicrosecondType,
 };
 use arrow_row::{OwnedRow, RowConverter, SortField};
 use arrow_schema::ArrowError;
-use arrow_select::{filter::filter_record_batch, interleave::interleave};
+use arrow_select::filter::filter_record_batch;
 use trailhouse_decode::column;
 
-use crate::{error::LakeError, tables::TableName};
+use crate::{
+    error::LakeError,
+    event_files::{gathered, mismatch},
+    tables::TableName,
+};
 
+/// What makes an event known.
+pub const EVENT_IDENTITY: [&str; 2] = [column::RECIPIENT_ACCOUNT_ID, column::EVENT_ID];
 /// Where a row came from: no content, but different in every row.
-const PROVENANCE: [&str; 2] = [column::SOURCE_OBJECT_ID, column::SOURCE_ROW];
+pub const EVENT_PROVENANCE: [&str; 2] = [column::SOURCE_OBJECT_ID, column::SOURCE_ROW];
 /// Rows whose content is compared at a time.
 const COMPARED_ROWS: usize = 4_096;
 /// Rows of one time that wait for the next ones; with more, some repeats stay.
@@ -40,7 +45,7 @@ struct Suspect {
 }
 
 /// Returns the places of rows that repeat an earlier one, in their order.
-pub(crate) fn repeats(batches: &[&RecordBatch]) -> Result<Vec<Place>, LakeError> {
+pub(crate) fn repeats(batches: &[RecordBatch]) -> Result<Vec<Place>, LakeError> {
     let mut suspects = suspects(batches)?;
     suspects.sort_unstable();
     let mut repeats = equal_rows(batches, &suspects)
@@ -49,15 +54,15 @@ pub(crate) fn repeats(batches: &[&RecordBatch]) -> Result<Vec<Place>, LakeError>
     Ok(repeats)
 }
 
-fn suspects(batches: &[&RecordBatch]) -> Result<Vec<Suspect>, LakeError> {
+fn suspects(batches: &[RecordBatch]) -> Result<Vec<Suspect>, LakeError> {
     let hasher = RandomState::new();
     let rows = batches.iter().map(|batch| batch.num_rows()).sum();
     // The first place of each identity, until a second is found.
     let mut seen: HashMap<u64, Option<Place>> = HashMap::with_capacity(rows);
     let mut suspects = Vec::new();
     for (number, batch) in batches.iter().enumerate() {
-        let (accounts, ids) =
-            (texts(batch, column::RECIPIENT_ACCOUNT_ID)?, texts(batch, column::EVENT_ID)?);
+        let [accounts, ids] = EVENT_IDENTITY.map(|column| texts(batch, column));
+        let (accounts, ids) = (accounts?, ids?);
         for (row, (account, id)) in accounts.iter().zip(ids).enumerate() {
             let Some(id) = id.filter(|id| !id.is_empty()) else { continue };
             let (identity, place) = (hasher.hash_one((account, id)), (number, row));
@@ -82,12 +87,13 @@ fn texts<'a>(batch: &'a RecordBatch, column: &str) -> Result<&'a StringArray, La
 }
 
 /// Goes through suspects, which are in order, and returns those that are equal to one before.
-fn equal_rows(batches: &[&RecordBatch], suspects: &[Suspect]) -> Result<Vec<Place>, ArrowError> {
+fn equal_rows(batches: &[RecordBatch], suspects: &[Suspect]) -> Result<Vec<Place>, ArrowError> {
     let (Some(first), Some(batch)) = (suspects.first(), batches.first()) else {
         return Ok(Vec::new());
     };
     let schema = batch.schema();
-    let is_content = |column: &usize| !PROVENANCE.contains(&schema.field(*column).name().as_str());
+    let is_content =
+        |column: &usize| !EVENT_PROVENANCE.contains(&schema.field(*column).name().as_str());
     let content: Vec<usize> = (0..schema.fields().len()).filter(is_content).collect();
     let fields = content.iter().map(|column| schema.field(*column).data_type().clone());
     // The form that rows are sorted by is the same for equal rows only.
@@ -97,11 +103,8 @@ fn equal_rows(batches: &[&RecordBatch], suspects: &[Suspect]) -> Result<Vec<Plac
     let (mut identity, mut distinct) = (first.identity, HashSet::<OwnedRow>::new());
     for portion in suspects.chunks(COMPARED_ROWS) {
         let places: Vec<Place> = portion.iter().map(|suspect| suspect.place).collect();
-        let columns: Vec<ArrayRef> = content
-            .iter()
-            .map(|column| gather(batches, *column, &places))
-            .collect::<Result<_, _>>()?;
-        for (suspect, row) in portion.iter().zip(&converter.convert_columns(&columns)?) {
+        let rows = gathered(batches, &places)?.project(&content)?;
+        for (suspect, row) in portion.iter().zip(&converter.convert_columns(rows.columns())?) {
             if suspect.identity != identity {
                 identity = suspect.identity;
                 distinct.clear();
@@ -112,16 +115,6 @@ fn equal_rows(batches: &[&RecordBatch], suspects: &[Suspect]) -> Result<Vec<Plac
         }
     }
     Ok(repeats)
-}
-
-fn gather(
-    batches: &[&RecordBatch],
-    column: usize,
-    places: &[Place],
-) -> Result<ArrayRef, ArrowError> {
-    let arrays: Vec<&dyn Array> =
-        batches.iter().map(|batch| batch.column(column).as_ref()).collect();
-    interleave(&arrays, places)
 }
 
 /// Rows in an order in which equal events stand together, and in it by time, without those that
@@ -161,7 +154,7 @@ impl<I: Iterator<Item = Result<RecordBatch, LakeError>>> Distinct<I> {
 
     fn decide(&mut self) -> Result<(), LakeError> {
         let batches = std::mem::take(&mut self.waiting);
-        let repeats = repeats(&batches.iter().collect::<Vec<_>>())?;
+        let repeats = repeats(&batches)?;
         let count = u64::try_from(repeats.len()).unwrap_or(u64::MAX);
         self.left_out = self.left_out.saturating_add(count);
         for (number, batch) in batches.into_iter().enumerate() {
@@ -211,15 +204,11 @@ fn without(batch: RecordBatch, number: usize, repeats: &[Place]) -> Result<Recor
     filter_record_batch(&batch, &kept).map_err(LakeError::rows(TableName::Events, "choose rows"))
 }
 
-fn mismatch(column: &str) -> LakeError {
-    LakeError::SchemaMismatch { table: TableName::Events, column: column.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
-    use arrow_array::{Int32Array, TimestampMicrosecondArray};
+    use arrow_array::{ArrayRef, Int32Array, TimestampMicrosecondArray};
     use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
     use super::*;

@@ -23,16 +23,12 @@ use datafusion::{
     },
     physical_plan::ExecutionPlan,
 };
+use trailhouse_lake::{EVENT_IDENTITY, EVENT_PROVENANCE};
 
 use crate::{content_hash::content_hash, opaque::exact_where};
 
 /// The table's name.
 pub(crate) const EVENTS_UNIQUE: &str = "events_unique";
-
-/// What makes an event known.
-const IDENTITY: [&str; 2] = ["recipient_account_id", "event_id"];
-/// Where a row came from: no content, but different in every row.
-const PROVENANCE: [&str; 2] = ["source_object_id", "source_row"];
 
 const EVENTS: &str = "events";
 
@@ -48,7 +44,7 @@ impl UniqueEvents {
     pub(crate) fn over(events: &Arc<dyn TableProvider>) -> Option<Arc<dyn TableProvider>> {
         let schema = events.schema();
         let has = |name: &&str| schema.column_with_name(name).is_some();
-        let has_all = IDENTITY.iter().chain(&PROVENANCE).all(has);
+        let has_all = EVENT_IDENTITY.iter().chain(&EVENT_PROVENANCE).all(has);
         has_all.then(|| -> Arc<dyn TableProvider> {
             Arc::new(Self { events: Arc::clone(events), schema: SchemaRef::clone(&schema) })
         })
@@ -67,9 +63,9 @@ impl UniqueEvents {
     fn repeated(&self, filters: &[Expr]) -> Result<LogicalPlanBuilder, DataFusionError> {
         self.events(filters)?
             .filter(col("event_id").not_eq(lit("")))?
-            .aggregate(IDENTITY.map(col), [count(lit(1)).alias("copies")])?
+            .aggregate(EVENT_IDENTITY.map(col), [count(lit(1)).alias("copies")])?
             .filter(col("copies").gt(lit(1)))?
-            .project(IDENTITY.map(col))?
+            .project(EVENT_IDENTITY.map(col))?
             .alias("repeated")
     }
 
@@ -80,21 +76,21 @@ impl UniqueEvents {
         let suspects = self.repeated(filters)?.join_detailed(
             self.events(filters)?.build()?,
             JoinType::RightSemi,
-            keys("repeated", &IDENTITY),
+            keys("repeated", &EVENT_IDENTITY),
             None,
             NullEquality::NullEqualsNull,
         )?;
-        let places = IDENTITY.into_iter().chain(PROVENANCE).map(col);
+        let places = EVENT_IDENTITY.into_iter().chain(EVENT_PROVENANCE).map(col);
         let copy = row_number()
-            .partition_by(vec![col(IDENTITY[0]), col(IDENTITY[1]), col("content")])
-            .order_by(PROVENANCE.map(|name| col(name).sort(true, false)).to_vec())
+            .partition_by(vec![col(EVENT_IDENTITY[0]), col(EVENT_IDENTITY[1]), col("content")])
+            .order_by(EVENT_PROVENANCE.map(|name| col(name).sort(true, false)).to_vec())
             .build()?
             .alias("copy");
         suspects
             .project(places.chain([content_hash(content).alias("content")]))?
             .window([copy])?
             .filter(col("copy").gt(lit(1)))?
-            .project(PROVENANCE.map(col))?
+            .project(EVENT_PROVENANCE.map(col))?
             .alias("repeats")
     }
 
@@ -115,7 +111,7 @@ impl UniqueEvents {
             .join_detailed(
                 self.events(filters)?.build()?,
                 JoinType::RightAnti,
-                keys("repeats", &PROVENANCE),
+                keys("repeats", &EVENT_PROVENANCE),
                 None,
                 NullEquality::NullEqualsNothing,
             )?
@@ -143,7 +139,7 @@ impl TableProvider for UniqueEvents {
         Ok(exact_where(filters, |filter| {
             let columns = filter.column_refs();
             !filter.is_volatile()
-                && !columns.iter().any(|column| PROVENANCE.contains(&column.name.as_str()))
+                && !columns.iter().any(|column| EVENT_PROVENANCE.contains(&column.name.as_str()))
         }))
     }
 
@@ -159,7 +155,8 @@ impl TableProvider for UniqueEvents {
 }
 
 fn is_content(field: &Field) -> bool {
-    !PROVENANCE.contains(&field.name().as_str()) && !matches!(field.data_type(), DataType::Null)
+    !EVENT_PROVENANCE.contains(&field.name().as_str())
+        && !matches!(field.data_type(), DataType::Null)
 }
 
 /// Names are taken as they stand: some have capitals in other lakes.

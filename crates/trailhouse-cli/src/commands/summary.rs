@@ -60,7 +60,7 @@ fn stored(summary: &IngestSummary) -> String {
     };
     format!(
         "Stored       {} of {}{empty} in {}, {} into {}",
-        plural(report.events, "event"),
+        plural(report.events.saturating_sub(summary.repeated_events), "event"),
         plural(objects, "object"),
         plural(report.commits, "commit"),
         bytes(summary.bytes_written),

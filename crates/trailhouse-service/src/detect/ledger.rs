@@ -48,7 +48,8 @@ pub async fn stats_sql(
     let since = since(last_seconds);
     let mut sums: BTreeMap<String, u64> = BTreeMap::new();
     for ((detection, _), hits) in lake.open().await?.exception_hits_since(since).await? {
-        *sums.entry(detection).or_default() += hits;
+        let sum = sums.entry(detection).or_default();
+        *sum = sum.saturating_add(hits);
     }
     let rows = sums.iter().map(|(id, hits)| format!(", ('{}', {hits})", id.replace('\'', "''")));
     let rows: String = rows.collect();
@@ -97,7 +98,8 @@ pub(super) async fn hits_by_exception(
 ) -> Result<BTreeMap<ExceptionId, u64>, ServiceError> {
     let mut sums: BTreeMap<ExceptionId, u64> = BTreeMap::new();
     for ((_, exception), hits) in lake.exception_hits_since(since).await? {
-        *sums.entry(ExceptionId::new(exception)).or_default() += hits;
+        let sum = sums.entry(ExceptionId::new(exception)).or_default();
+        *sum = sum.saturating_add(hits);
     }
     Ok(sums)
 }
