@@ -6,7 +6,7 @@
 
 use benches::corpus;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use trailhouse_decode::{DecodeLimits, Decoder};
+use trailhouse_decode::{DecodeLimits, Decoder, EventRows};
 use trailhouse_lake::{Durability, Lake, LakeOptions};
 use trailhouse_model::{BatchId, BucketName, CommitOutcome, EventTime, ObjectKey, ObjectRef};
 use trailhouse_runtime::{CommitRequest, LakeWriter, committed_object, decode_context};
@@ -18,6 +18,7 @@ fn request(body: &[u8], number: u32) -> CommitRequest {
     let context = decode_context(&object, EventTime::from_micros(1_780_000_000_000_000));
     let decoded =
         Decoder::new(DecodeLimits::default()).decode(&context, body).expect("a log object");
+    let decoded = decoded.map(EventRows::from);
     let objects = vec![committed_object(object, decoded, &context)];
     CommitRequest { batch: BatchId::new(format!("batch-{number}")), objects }
 }

@@ -1,4 +1,4 @@
-//! The columns of the rows of one object, and the batch made of them.
+//! The columns of the rows of some objects, and the batch made of them.
 //!
 //! Cells that stay null cost nothing until the batch is made: a column knows only the rows that
 //! have a value. The buffers stay with the decoder, and the batch gets copies of the right size.
@@ -10,6 +10,7 @@ mod text;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Date32Array, Int32Array, RecordBatch, StringArray};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use trailhouse_model::{EventTime, ObjectId};
 
 pub(crate) use self::{
@@ -75,6 +76,10 @@ pub(crate) struct Columns {
     pub(crate) resources: ResourcesColumn,
     /// The index of the record that each row was made of.
     pub(crate) source_rows: Vec<i32>,
+    /// The partition of each row of the objects that are through.
+    dates: Vec<Option<i32>>,
+    /// The objects that are through and have rows, each with the row that it ends before.
+    objects: Vec<(ObjectId, usize)>,
 }
 
 /// The values of one column together exceed what an array can address.
@@ -94,15 +99,44 @@ impl Columns {
         self.time.all().for_each(TimeColumn::clear);
         self.resources.clear();
         self.source_rows.clear();
+        self.dates.clear();
+        self.objects.clear();
     }
 
-    /// Makes a batch of the rows.
-    pub(crate) fn batch(&mut self, context: &DecodeContext) -> Result<RecordBatch, ColumnOverflow> {
+    /// Says whether a value did not fit since the columns were cleared or cut.
+    pub(crate) fn have_overflowed(&mut self) -> bool {
+        self.text.all().any(|column| column.has_overflowed()) || self.resources.has_overflowed()
+    }
+
+    /// Takes this row and all after it out again; they are of an object that is not through.
+    pub(crate) fn truncate(&mut self, row: usize) {
+        self.text.all().for_each(|column| column.truncate(row));
+        self.boolean.all().for_each(|column| column.truncate(row));
+        self.time.all().for_each(|column| column.truncate(row));
+        self.resources.truncate(row);
+        self.source_rows.truncate(row);
+    }
+
+    /// Returns how many bytes the texts of the rows have.
+    pub(crate) fn text_bytes(&mut self) -> usize {
+        self.text.all().fold(0, |bytes, column| bytes.saturating_add(column.value_bytes()))
+    }
+
+    /// Says of which object the rows are that belong to none yet.
+    pub(crate) fn end_object(&mut self, context: &DecodeContext) {
         let rows = self.rows();
-        let event_dates = self.event_dates(context);
+        let dates = self.time.event_time.cells(rows).skip(self.dates.len());
+        self.dates.extend(dates.map(|micros| event_date(micros?, context)));
+        self.objects.push((context.object_id, rows));
+    }
+
+    /// Makes a batch of the rows, whose objects are all through.
+    pub(crate) fn batch(&mut self) -> Result<RecordBatch, ColumnOverflow> {
+        let rows = self.rows();
+        let event_dates: ArrayRef = Arc::new(Date32Array::from(self.dates.clone()));
         let source_rows: ArrayRef = Arc::new(Int32Array::from(self.source_rows.clone()));
-        let source_object: ArrayRef = Arc::new(repeated_id(context.object_id, rows)?);
-        // Most columns of an object are empty; they share one array.
+        let source_object: ArrayRef = Arc::new(object_ids(&self.objects)?);
+        // Most columns are empty; they share one array.
         let no_text: ArrayRef = Arc::new(StringArray::new_null(rows));
         let mut texts = self.text.all().map(|column| {
             if column.is_empty() { Ok(Arc::clone(&no_text)) } else { column.array(rows) }
@@ -132,26 +166,31 @@ impl Columns {
         }
         Ok(assemble(arrays))
     }
-
-    /// Derives the partition of each row. A day far from now gets none, so that hostile times
-    /// cannot make a partition each.
-    fn event_dates(&self, context: &DecodeContext) -> ArrayRef {
-        const SECONDS_PER_DAY: i64 = 86_400;
-        let earliest = context.decoded_at.plus_seconds(-3_653 * SECONDS_PER_DAY);
-        let latest = context.decoded_at.plus_seconds(SECONDS_PER_DAY);
-        let days = self.time.event_time.cells(self.rows()).map(|micros| {
-            let time = EventTime::from_micros(micros?);
-            (earliest..=latest).contains(&time).then(|| time.days())
-        });
-        Arc::new(days.collect::<Date32Array>())
-    }
 }
 
-fn repeated_id(object: ObjectId, rows: usize) -> Result<StringArray, ColumnOverflow> {
-    let id = object.to_string();
-    let bytes = id.len().saturating_mul(rows);
-    i32::try_from(bytes).map_err(|_| ColumnOverflow)?;
-    Ok(std::iter::repeat_n(Some(id.as_str()), rows).collect())
+/// Derives the partition of a row. A day far from now gets none, so that hostile times cannot make
+/// a partition each.
+fn event_date(micros: i64, context: &DecodeContext) -> Option<i32> {
+    const SECONDS_PER_DAY: i64 = 86_400;
+    let earliest = context.decoded_at.plus_seconds(-3_653 * SECONDS_PER_DAY);
+    let latest = context.decoded_at.plus_seconds(SECONDS_PER_DAY);
+    let time = EventTime::from_micros(micros);
+    (earliest..=latest).contains(&time).then(|| time.days())
+}
+
+/// Writes the identity of each object into all of its rows.
+fn object_ids(objects: &[(ObjectId, usize)]) -> Result<StringArray, ColumnOverflow> {
+    let (mut values, mut ends) = (String::new(), vec![0_i32]);
+    for (object, end_row) in objects {
+        let id = object.to_string();
+        while ends.len() <= *end_row {
+            values.push_str(&id);
+            ends.push(i32::try_from(values.len()).map_err(|_| ColumnOverflow)?);
+        }
+    }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+    let values = Buffer::from_vec(values.into_bytes());
+    StringArray::try_new(offsets, values, None).map_err(|_| ColumnOverflow)
 }
 
 #[expect(clippy::expect_used, reason = "each array is made for its column of the same schema")]

@@ -18,19 +18,27 @@ pub struct DecodeContext {
     pub decoded_at: EventTime,
 }
 
-/// One object, decoded.
+/// One object, decoded; its rows alone or, as [`crate::EventRows`], beside those of others.
 ///
-/// `events.num_rows() + rejects.len()` is `stats.records_seen`.
+/// There are as many rows and rejects together as `stats.records_seen` says.
 #[derive(Debug, Clone)]
-pub struct DecodedObject {
+pub struct DecodedObject<R = RecordBatch> {
     /// What the object is, judged by its content.
     pub kind: ContentKind,
     /// One row a record, in the order of the object, with [`crate::event_schema`].
-    pub events: RecordBatch,
+    pub events: R,
     /// The records that could not become rows.
     pub rejects: Vec<RejectedRecord>,
     /// Counts and ranges.
     pub stats: DecodeStats,
+}
+
+impl<R> DecodedObject<R> {
+    /// Gives the rows another form.
+    pub fn map<T>(self, form: impl FnOnce(R) -> T) -> DecodedObject<T> {
+        let Self { kind, events, rejects, stats } = self;
+        DecodedObject { kind, events: form(events), rejects, stats }
+    }
 }
 
 /// What an object is, judged by its content.

@@ -12,9 +12,10 @@ use trailhouse_model::ContentHash;
 use crate::{
     decoded::{DecodeContext, DecodeStats, DecodedObject},
     error::DecodeError,
+    event_rows::EventRows,
     inflate::{inflate, length, resolve_text},
     limits::DecodeLimits,
-    object::{Evidence, ObjectRows},
+    object::{Evidence, Finished, ObjectRows},
     parser::Parser,
     record::RowWriter,
     reject::RejectReason,
@@ -36,6 +37,10 @@ struct Parsers {
     inner: Parser,
 }
 
+/// What came of an object whose rows are still in the columns.
+type OpenAnswer = Result<DecodedObject<Range<usize>>, DecodeError>;
+type Answer = Result<DecodedObject<EventRows>, DecodeError>;
+
 /// What a piece of the text stands for.
 #[derive(Debug, Clone, Copy)]
 enum Role {
@@ -45,6 +50,12 @@ enum Role {
 
 /// Pieces are parsed together up to this size.
 const CHUNK_BYTES_MAX: usize = 512 * 1024;
+
+/// Objects share a batch until its texts have so many bytes ...
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// ... or it has so many rows. An object with a larger text starts a batch of its own, so that what
+/// fits into a column does not depend on its neighbours.
+const BATCH_ROWS_MAX: usize = 65_536;
 
 /// The text buffer is given back beyond this after an unusual object.
 const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -64,26 +75,73 @@ impl Decoder {
         context: &DecodeContext,
         compressed: &[u8],
     ) -> Result<DecodedObject, DecodeError> {
+        let outcome = self.decode_all([(context, compressed)]).pop();
+        let object = outcome.unwrap_or(Err(DecodeError::NotJson))?;
+        Ok(object.map(|rows| rows.to_batch()))
+    }
+
+    /// Decodes several objects, each as [`Decoder::decode`] does, and answers for them in order.
+    /// Rows of small objects lie in a batch together.
+    pub fn decode_all<'o>(
+        &mut self,
+        objects: impl IntoIterator<Item = (&'o DecodeContext, &'o [u8])>,
+    ) -> Vec<Answer> {
+        self.rows.columns.clear();
         let mut text = std::mem::take(&mut self.text);
-        let result = self.decode_into(context, compressed, &mut text);
+        let mut answers = Vec::new();
+        let mut open = Vec::new();
+        for (context, compressed) in objects {
+            let inflated = self.inflate(compressed, &mut text);
+            if text.len() > BATCH_BYTES_MAX || self.has_full_batch() {
+                self.seal(&mut open, &mut answers);
+            }
+            open.push(inflated.and_then(|stats| {
+                let first_row = self.rows.columns.rows();
+                let decoded = self.decode_text(context, compressed, &mut text, stats);
+                decoded.inspect_err(|_| self.rows.columns.truncate(first_row))
+            }));
+        }
+        self.seal(&mut open, &mut answers);
         text.clear();
         text.shrink_to(RETAINED_BYTES_MAX);
         self.text = text;
-        self.rows.columns.clear();
-        result
+        answers
     }
 
-    fn decode_into(
+    /// Makes a batch of all rows there are and gives each object its own.
+    fn seal(&mut self, open: &mut Vec<OpenAnswer>, answers: &mut Vec<Answer>) {
+        let batch = self.rows.columns.batch().map(EventRows::from);
+        self.rows.columns.clear();
+        answers.extend(open.drain(..).map(|answer| {
+            let object = answer?;
+            let batch = batch.as_ref().map_err(|_| DecodeError::column_too_large())?;
+            Ok(object.map(|rows| batch.part(rows)))
+        }));
+    }
+
+    /// Says whether the next object starts another batch.
+    fn has_full_batch(&mut self) -> bool {
+        let columns = &mut self.rows.columns;
+        columns.rows() >= BATCH_ROWS_MAX || columns.text_bytes() >= BATCH_BYTES_MAX
+    }
+
+    fn inflate(&self, compressed: &[u8], text: &mut Vec<u8>) -> Result<DecodeStats, DecodeError> {
+        inflate(compressed, &self.limits, text)?;
+        let stats = new_stats(compressed, text);
+        resolve_text(&self.limits, text)?;
+        Ok(stats)
+    }
+
+    /// Leaves the rows of the object in the columns; with an error, some of them may be there.
+    fn decode_text(
         &mut self,
         context: &DecodeContext,
         compressed: &[u8],
         text: &mut Vec<u8>,
-    ) -> Result<DecodedObject, DecodeError> {
-        inflate(compressed, &self.limits, text)?;
-        let stats = new_stats(compressed, text);
-        resolve_text(&self.limits, text)?;
-        let mut object = ObjectRows::new(&mut self.rows, context, &self.limits, stats);
-        let Self { limits, parsers, .. } = self;
+        stats: DecodeStats,
+    ) -> OpenAnswer {
+        let Self { limits, parsers, rows, .. } = self;
+        let mut object = ObjectRows::new(rows, context, limits, stats);
         match parse_whole(limits, parsers, &mut object, text)? {
             Whole::Parsed => {}
             Whole::NotTried => parse_split(limits, parsers, &mut object, text)?,
@@ -93,13 +151,8 @@ impl Decoder {
                 parse_split(limits, parsers, &mut object, text)?;
             }
         }
-        let finished = object.finish()?;
-        Ok(DecodedObject {
-            kind: finished.kind,
-            events: finished.batch,
-            rejects: finished.rejects,
-            stats: finished.stats,
-        })
+        let Finished { kind, rows, rejects, stats } = object.finish()?;
+        Ok(DecodedObject { kind, events: rows, rejects, stats })
     }
 }
 

@@ -73,6 +73,10 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    pub(crate) fn column_too_large() -> Self {
+        Self::ColumnTooLarge { limit_bytes: u64::from(i32::MAX.unsigned_abs()) }
+    }
+
     /// Returns the reason under which the object goes to quarantine.
     pub fn reason(&self) -> QuarantineReason {
         match self {

@@ -11,6 +11,7 @@ pub mod decoder;
 
 pub mod decoded;
 pub mod error;
+pub mod event_rows;
 pub mod limits;
 pub mod reject;
 pub mod schema;
@@ -35,6 +36,7 @@ pub mod rebuild;
 pub use decoded::{ContentKind, DecodeContext, DecodeStats, DecodedObject};
 pub use decoder::Decoder;
 pub use error::DecodeError;
+pub use event_rows::EventRows;
 pub use limits::DecodeLimits;
 pub use reject::{RejectReason, RejectedRecord};
 pub use schema::{ColumnKind, ColumnSpec, column, empty_batch, event_schema};

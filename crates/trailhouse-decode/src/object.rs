@@ -1,6 +1,7 @@
 //! What becomes of the documents and records of one object.
 
-use arrow_array::RecordBatch;
+use std::ops::Range;
+
 use trailhouse_model::EventTime;
 
 use crate::{
@@ -49,6 +50,8 @@ struct Tally {
 /// The rows and rejects of one object while it is decoded.
 pub(crate) struct ObjectRows<'d> {
     rows: &'d mut RowWriter,
+    /// The first row of the object; those before it are of others.
+    first_row: usize,
     context: DecodeContext,
     limits: DecodeLimits,
     tally: Tally,
@@ -66,8 +69,8 @@ impl<'d> ObjectRows<'d> {
         limits: &DecodeLimits,
         stats: DecodeStats,
     ) -> Self {
-        rows.columns.clear();
         Self {
+            first_row: rows.columns.rows(),
             rows,
             context: *context,
             limits: *limits,
@@ -158,16 +161,19 @@ impl<'d> ObjectRows<'d> {
         } else {
             return self.finish_without_events();
         };
-        let batch = self.rows.columns.batch(&self.context).map_err(|_| {
-            DecodeError::ColumnTooLarge { limit_bytes: u64::from(i32::MAX.unsigned_abs()) }
-        })?;
+        let columns = &mut self.rows.columns;
+        if columns.have_overflowed() {
+            return Err(DecodeError::column_too_large());
+        }
+        columns.end_object(&self.context);
+        let rows = self.first_row..columns.rows();
         self.stats.records_seen = self.records_seen;
         debug_assert!(
-            u32::try_from(batch.num_rows().saturating_add(self.rejects.len()))
+            u32::try_from(rows.len().saturating_add(self.rejects.len()))
                 .is_ok_and(|records| records == self.records_seen),
             "every record is a row or a reject"
         );
-        Ok(Finished { kind, batch, rejects: self.rejects, stats: self.stats })
+        Ok(Finished { kind, rows, rejects: self.rejects, stats: self.stats })
     }
 
     fn finish_without_events(self) -> Result<Finished, DecodeError> {
@@ -190,8 +196,9 @@ impl<'d> ObjectRows<'d> {
         stats.last_event_time = None;
         stats.accounts.clear();
         stats.regions.clear();
-        let batch = crate::schema::empty_batch();
-        Ok(Finished { kind, batch, rejects: Vec::new(), stats })
+        self.rows.columns.truncate(self.first_row);
+        let rows = self.first_row..self.first_row;
+        Ok(Finished { kind, rows, rejects: Vec::new(), stats })
     }
 
     /// Takes a document that is not an array of documents, at most an element of one.
@@ -325,7 +332,8 @@ impl<'d> ObjectRows<'d> {
 /// An object that is through.
 pub(crate) struct Finished {
     pub(crate) kind: ContentKind,
-    pub(crate) batch: RecordBatch,
+    /// Which rows of the columns are its own.
+    pub(crate) rows: Range<usize>,
     pub(crate) rejects: Vec<RejectedRecord>,
     pub(crate) stats: DecodeStats,
 }

@@ -38,6 +38,7 @@ pub fn object(bytes: &[u8]) {
     if !is_refused_by_format(&answer) && bytes.len() < 32 * 1024 {
         check_same(&answer, &decode(&gzip(bytes)), "inside gzip");
     }
+    check_neighbours(bytes, &answer);
     if bytes.len() < 4_000 {
         check_same(&answer, &decode(&[bytes, b"  "].concat()), "before spaces");
     }
@@ -48,9 +49,28 @@ pub fn object(bytes: &[u8]) {
 }
 
 fn decode(bytes: &[u8]) -> Result<DecodedObject, DecodeError> {
+    Decoder::new(LIMITS).decode(&context(7), bytes)
+}
+
+fn context(id: u8) -> DecodeContext {
     let decoded_at = EventTime::parse_rfc3339("2024-05-06T08:00:00Z").unwrap();
-    let context = DecodeContext { object_id: ObjectId([7; 16]), delivered_at: None, decoded_at };
-    Decoder::new(LIMITS).decode(&context, bytes)
+    DecodeContext { object_id: ObjectId([id; 16]), delivered_at: None, decoded_at }
+}
+
+/// Checks that an object means the same between others, and that they do beside it.
+fn check_neighbours(bytes: &[u8], answer: &Result<DecodedObject, DecodeError>) {
+    const OTHER: &[u8] = br#"{"Records":[{"eventName":"A","resources":[{"ARN":"a"}]},{}]}"#;
+    let contexts = [context(1), context(7), context(2)];
+    let objects = contexts.iter().zip([OTHER, bytes, OTHER]);
+    let together = Decoder::new(LIMITS).decode_all(objects);
+    let together = together.into_iter().map(|it| it.map(|it| it.map(|rows| rows.to_batch())));
+    for ((context, body), found) in contexts.iter().zip([OTHER, bytes, OTHER]).zip(together) {
+        let alone = match context.object_id {
+            ObjectId([7, ..]) => answer,
+            _ => &Decoder::new(LIMITS).decode(context, body),
+        };
+        check_same(alone, &found, "beside others");
+    }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

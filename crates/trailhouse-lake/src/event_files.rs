@@ -1,6 +1,6 @@
 //! Data files of events: one for each day in a commit, rows by time.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::{
     Array, Date32Array, RecordBatch, TimestampMicrosecondArray,
@@ -20,7 +20,7 @@ use crate::{
     data_file::{EncodedFile, FileShape, encode_file, write_file},
     error::LakeError,
     log::TableLog,
-    same_event::repeats,
+    same_event::{Run, repeats},
     tables::{EVENT_DATE, TableName},
 };
 
@@ -45,7 +45,7 @@ impl RowPlace {
 
 /// The events of a commit, and the order in which they are written.
 struct CommitRows {
-    /// The rows of each object as they stand in files.
+    /// The batches that have them, as they stand in files.
     batches: Vec<RecordBatch>,
     /// Those of them that are written.
     places: Vec<RowPlace>,
@@ -99,29 +99,46 @@ fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
     let schema = TableName::Events.file_schema();
     // Batches may differ in notes beside the schema; the file has none.
     let schema = Arc::new(Schema::new(schema.fields().clone()));
-    let mut batches = Vec::with_capacity(objects.len());
-    for object in objects {
-        check_columns(&object.events)?;
-        batches.push(without_date(&object.events, &schema)?);
+    let (sources, runs) = sources(objects);
+    let mut batches = Vec::with_capacity(sources.len());
+    let mut orders = Vec::with_capacity(sources.len());
+    for source in sources {
+        check_columns(source)?;
+        batches.push(without_date(source, &schema)?);
+        orders.push(order_columns(source)?);
     }
-    let repeats = repeats(&batches)?;
+    let repeats = repeats(&batches, &runs)?;
     let mut places = Vec::new();
-    for (batch, object) in (0_u32..).zip(objects) {
-        let (dates, times) = order_columns(&object.events)?;
-        for (row, index) in (0_u32..).zip(0..object.events.num_rows()) {
-            places.push(RowPlace {
-                date: dates.is_valid(index).then(|| dates.value(index)),
-                time: times.is_valid(index).then(|| times.value(index)),
-                batch,
-                row,
-            });
-        }
+    for run in runs {
+        let Some((dates, times)) = orders.get(run.batch) else { continue };
+        places.extend(run.rows.map(|row| RowPlace {
+            date: dates.is_valid(row).then(|| dates.value(row)),
+            time: times.is_valid(row).then(|| times.value(row)),
+            batch: narrow(run.batch),
+            row: narrow(row),
+        }));
     }
     if !repeats.is_empty() {
         places.retain(|place| repeats.binary_search(&place.in_batches()).is_err());
     }
     places.sort_unstable();
     Ok(CommitRows { batches, places, repeats: repeats.len() })
+}
+
+/// Returns the batches that have rows of the objects, each once, and where in them the rows are.
+fn sources(objects: &[CommitObject]) -> (Vec<&RecordBatch>, Vec<Run>) {
+    let mut numbers = HashMap::new();
+    let mut batches = Vec::new();
+    let runs = objects.iter().map(|object| {
+        let batch = object.events.batch();
+        let number = *numbers.entry(Arc::as_ptr(batch)).or_insert_with(|| {
+            batches.push(batch.as_ref());
+            batches.len() - 1
+        });
+        Run { batch: number, rows: object.events.range() }
+    });
+    let runs = runs.collect();
+    (batches, runs)
 }
 
 fn order_columns(
@@ -163,7 +180,8 @@ fn encode_day(batches: &[RecordBatch], places: &[RowPlace]) -> Result<EncodedFil
     let table = TableName::Events;
     let date = places.first().and_then(|place| place.date);
     let (schema, partition) = (table.file_schema(), date.map(date_text));
-    encode_file(FileShape { table, schema, partition, rows_max: places.len() }, chunks)
+    let shape = FileShape { table, schema, partition, rows_max: places.len(), is_ordered: false };
+    encode_file(shape, chunks)
 }
 
 /// Gathers rows by the numbers of their batch and their own. Only the batches that have some of them
@@ -190,6 +208,11 @@ pub(crate) fn gathered(
     });
     let columns = columns.collect::<Result<_, _>>()?;
     RecordBatch::try_new(schema, columns)
+}
+
+/// A batch has at most 2^31 rows, and a commit fewer batches.
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn index(number: u32) -> usize {

@@ -8,6 +8,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     hash::{BuildHasher, RandomState},
+    ops::Range,
 };
 
 use arrow_array::{
@@ -36,6 +37,14 @@ const WAITING_ROWS_MAX: usize = 65_536;
 /// Where a row lies: the number of its batch, and its own in it.
 pub(crate) type Place = (usize, usize);
 
+/// Rows that stand together in a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The number of the batch.
+    pub(crate) batch: usize,
+    pub(crate) rows: Range<usize>,
+}
+
 /// A row whose account and event id stand more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Suspect {
@@ -44,9 +53,10 @@ struct Suspect {
     place: Place,
 }
 
-/// Returns the places of rows that repeat an earlier one, in their order.
-pub(crate) fn repeats(batches: &[RecordBatch]) -> Result<Vec<Place>, LakeError> {
-    let mut suspects = suspects(batches)?;
+/// Returns the places of rows that repeat an earlier one, in their order. Only the rows of the runs
+/// are looked at.
+pub(crate) fn repeats(batches: &[RecordBatch], runs: &[Run]) -> Result<Vec<Place>, LakeError> {
+    let mut suspects = suspects(batches, runs)?;
     suspects.sort_unstable();
     let mut repeats = equal_rows(batches, &suspects)
         .map_err(LakeError::rows(TableName::Events, "compare rows"))?;
@@ -54,18 +64,22 @@ pub(crate) fn repeats(batches: &[RecordBatch]) -> Result<Vec<Place>, LakeError> 
     Ok(repeats)
 }
 
-fn suspects(batches: &[RecordBatch]) -> Result<Vec<Suspect>, LakeError> {
+fn suspects(batches: &[RecordBatch], runs: &[Run]) -> Result<Vec<Suspect>, LakeError> {
     let hasher = RandomState::new();
-    let rows = batches.iter().map(|batch| batch.num_rows()).sum();
+    let rows = runs.iter().map(|run| run.rows.len()).sum();
+    let identities = batches.iter().map(|batch| {
+        let [accounts, ids] = EVENT_IDENTITY.map(|column| texts(batch, column));
+        Ok((accounts?, ids?))
+    });
+    let identities: Vec<_> = identities.collect::<Result<_, LakeError>>()?;
     // The first place of each identity, until a second is found.
     let mut seen: HashMap<u64, Option<Place>> = HashMap::with_capacity(rows);
     let mut suspects = Vec::new();
-    for (number, batch) in batches.iter().enumerate() {
-        let [accounts, ids] = EVENT_IDENTITY.map(|column| texts(batch, column));
-        let (accounts, ids) = (accounts?, ids?);
-        for (row, (account, id)) in accounts.iter().zip(ids).enumerate() {
-            let Some(id) = id.filter(|id| !id.is_empty()) else { continue };
-            let (identity, place) = (hasher.hash_one((account, id)), (number, row));
+    for run in runs {
+        let Some((accounts, ids)) = identities.get(run.batch) else { continue };
+        for row in run.rows.clone() {
+            let Some(id) = text(ids, row).filter(|id| !id.is_empty()) else { continue };
+            let (identity, place) = (hasher.hash_one((text(accounts, row), id)), (run.batch, row));
             match seen.entry(identity) {
                 Entry::Vacant(entry) => {
                     entry.insert(Some(place));
@@ -84,6 +98,10 @@ fn suspects(batches: &[RecordBatch]) -> Result<Vec<Suspect>, LakeError> {
 fn texts<'a>(batch: &'a RecordBatch, column: &str) -> Result<&'a StringArray, LakeError> {
     let array = batch.column_by_name(column);
     array.and_then(|array| array.as_string_opt()).ok_or_else(|| mismatch(column))
+}
+
+fn text(texts: &StringArray, row: usize) -> Option<&str> {
+    texts.is_valid(row).then(|| texts.value(row))
 }
 
 /// Goes through suspects, which are in order, and returns those that are equal to one before.
@@ -154,7 +172,9 @@ impl<I: Iterator<Item = Result<RecordBatch, LakeError>>> Distinct<I> {
 
     fn decide(&mut self) -> Result<(), LakeError> {
         let batches = std::mem::take(&mut self.waiting);
-        let repeats = repeats(&batches)?;
+        let run = |(batch, rows): (usize, &RecordBatch)| Run { batch, rows: 0..rows.num_rows() };
+        let runs: Vec<Run> = batches.iter().enumerate().map(run).collect();
+        let repeats = repeats(&batches, &runs)?;
         let count = u64::try_from(repeats.len()).unwrap_or(u64::MAX);
         self.left_out = self.left_out.saturating_add(count);
         for (number, batch) in batches.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! From a decoded object to what a commit lists of it.
 
-use trailhouse_decode::{DecodeContext, DecodedObject, RejectedRecord};
+use trailhouse_decode::{DecodeContext, DecodedObject, EventRows, RejectedRecord};
 use trailhouse_model::{
     CommittedObject, EventTime, ObjectOutcome, ObjectRef, QuarantineEntry, QuarantineReason,
 };
@@ -21,7 +21,7 @@ pub fn decode_context(object: &ObjectRef, decoded_at: EventTime) -> DecodeContex
 /// Returns the object as a commit takes it: its line in the object list, its rows, its rejects.
 pub fn committed_object(
     object: ObjectRef,
-    decoded: DecodedObject,
+    decoded: DecodedObject<EventRows>,
     context: &DecodeContext,
 ) -> CommitObject {
     let DecodedObject { kind: _, events, rejects, stats } = decoded;

@@ -1,15 +1,25 @@
 //! Threads that inflate and parse. Nothing of that runs on the threads of the async runtime.
+//!
+//! Objects that wait at the same time are decoded some at a time, so that small ones share a batch.
 
 use std::{
+    collections::VecDeque,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use tokio::sync::oneshot;
-use trailhouse_decode::{DecodeContext, DecodeError, DecodeLimits, DecodedObject, Decoder};
+use trailhouse_decode::{
+    DecodeContext, DecodeError, DecodeLimits, DecodedObject, Decoder, EventRows,
+};
 use trailhouse_model::QuarantineReason;
+
+/// The most objects that a thread takes at a time, and the most bytes, as read, of more than one.
+const OBJECTS_PER_TURN_MAX: usize = 64;
+const BYTES_PER_TURN_MAX: usize = 256 * 1024;
 
 /// The pool could not decode an object.
 #[derive(Debug, thiserror::Error)]
@@ -32,26 +42,52 @@ impl PoolDecodeError {
     }
 }
 
+/// What came of one object.
+pub type PoolAnswer = Result<DecodedObject<EventRows>, PoolDecodeError>;
+
+/// An object that waits for a thread, and who waits for its rows.
+struct Job {
+    context: DecodeContext,
+    compressed: Bytes,
+    sender: oneshot::Sender<PoolAnswer>,
+}
+
+type Answers = Vec<Result<DecodedObject<EventRows>, DecodeError>>;
+
 /// A fixed set of threads with one decoder each. Clones share them.
 #[derive(Clone)]
 pub struct DecodePool {
     threads: Arc<ThreadPool>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    waiting: Mutex<VecDeque<Job>>,
     /// One for each thread, locked by no other.
-    decoders: Arc<[Mutex<Decoder>]>,
+    decoders: Vec<Mutex<Decoder>>,
     limits: DecodeLimits,
+    /// Decodes some objects; tests put something that panics in its place.
+    work: fn(&mut Decoder, &[Job]) -> Answers,
 }
 
 impl DecodePool {
     /// Starts the threads.
     pub fn new(threads: NonZeroUsize, limits: DecodeLimits) -> Result<Self, ThreadPoolBuildError> {
+        Self::with_work(threads, limits, decode_jobs)
+    }
+
+    fn with_work(
+        threads: NonZeroUsize,
+        limits: DecodeLimits,
+        work: fn(&mut Decoder, &[Job]) -> Answers,
+    ) -> Result<Self, ThreadPoolBuildError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.get())
             .thread_name(|index| format!("decode-{index}"))
-            // A panic is answered to whoever waits for the object; it must not end the process.
-            .panic_handler(|_| tracing::error!("decoder panicked"))
             .build()?;
-        let decoders = (0..threads.get()).map(|_| Mutex::new(Decoder::new(limits)));
-        Ok(Self { threads: Arc::new(pool), decoders: decoders.collect(), limits })
+        let decoders = (0..threads.get()).map(|_| Mutex::new(Decoder::new(limits))).collect();
+        let shared = Shared { waiting: Mutex::default(), decoders, limits, work };
+        Ok(Self { threads: Arc::new(pool), shared: Arc::new(shared) })
     }
 
     /// Starts one thread for each processor.
@@ -61,58 +97,88 @@ impl DecodePool {
 
     /// Returns the number of threads.
     pub fn threads(&self) -> usize {
-        self.decoders.len()
+        self.shared.decoders.len()
     }
 
-    /// Decodes one object. A dropped call is decoded all the same and its result is lost.
-    pub async fn decode(
-        &self,
-        context: DecodeContext,
-        compressed: Bytes,
-    ) -> Result<DecodedObject, PoolDecodeError> {
-        self.run(move |decoder| decoder.decode(&context, &compressed)).await
-    }
-
-    /// Does the work on one of the threads, with its decoder. A panic is an answer like any other.
-    async fn run(
-        &self,
-        work: impl FnOnce(&mut Decoder) -> Result<DecodedObject, DecodeError> + Send + 'static,
-    ) -> Result<DecodedObject, PoolDecodeError> {
+    /// Decodes one object. A call that is dropped before its turn is not worked on.
+    pub async fn decode(&self, context: DecodeContext, compressed: Bytes) -> PoolAnswer {
         let (sender, receiver) = oneshot::channel();
-        let decoders = Arc::clone(&self.decoders);
-        let limits = self.limits;
-        self.threads.spawn(move || {
-            if sender.is_closed() {
-                return;
-            }
-            let index = rayon::current_thread_index().unwrap_or(0);
-            let Some(decoder) = decoders.get(index) else {
-                return;
-            };
-            let outcome = work_with(decoder, limits, work);
-            // The receiver is gone where the run was aborted.
-            drop(sender.send(outcome));
-        });
-        match receiver.await {
-            Ok(outcome) => Ok(outcome?),
-            Err(_) => Err(PoolDecodeError::Panicked),
-        }
+        lock(&self.shared.waiting).push_back(Job { context, compressed, sender });
+        let shared = Arc::clone(&self.shared);
+        // One turn for each object: those before it may have taken it already.
+        self.threads.spawn(move || shared.take_turn());
+        receiver.await.unwrap_or(Err(PoolDecodeError::Panicked))
     }
 }
 
-/// A decoder that panicked is replaced, because its buffers may be in any state.
-fn work_with(
-    decoder: &Mutex<Decoder>,
-    limits: DecodeLimits,
-    work: impl FnOnce(&mut Decoder) -> Result<DecodedObject, DecodeError>,
-) -> Result<DecodedObject, DecodeError> {
-    let is_poisoned = decoder.is_poisoned();
-    let mut guard = decoder.lock().unwrap_or_else(PoisonError::into_inner);
-    if is_poisoned {
-        *guard = Decoder::new(limits);
-        decoder.clear_poison();
+impl Shared {
+    fn take_turn(&self) {
+        let jobs = self.next_jobs();
+        if jobs.is_empty() {
+            return;
+        }
+        match self.decode(&jobs) {
+            Some(answers) => answer(jobs, answers.into_iter().map(|it| it.map_err(Into::into))),
+            // One of them is to blame; the others have a right to their rows.
+            None => jobs.into_iter().for_each(|job| {
+                let alone = self.decode(std::slice::from_ref(&job)).and_then(|mut it| it.pop());
+                let outcome = alone.map_or(Err(PoolDecodeError::Panicked), |it| Ok(it?));
+                answer([job], [outcome]);
+            }),
+        }
     }
-    work(&mut guard)
+
+    /// Takes the next objects, and leaves the other threads theirs.
+    fn next_jobs(&self) -> Vec<Job> {
+        let mut waiting = lock(&self.waiting);
+        let share = waiting.len().div_ceil(self.decoders.len()).min(OBJECTS_PER_TURN_MAX);
+        let (mut jobs, mut bytes) = (Vec::new(), 0_usize);
+        while jobs.len() < share {
+            let Some(job) = waiting.front() else { break };
+            bytes = bytes.saturating_add(job.compressed.len());
+            if bytes > BYTES_PER_TURN_MAX && !jobs.is_empty() {
+                break;
+            }
+            jobs.extend(waiting.pop_front().filter(|job| !job.sender.is_closed()));
+        }
+        jobs
+    }
+
+    /// Decodes on this thread, with its decoder; nothing where the decoder panicked.
+    fn decode(&self, jobs: &[Job]) -> Option<Answers> {
+        let decoder = self.decoders.get(rayon::current_thread_index().unwrap_or(0))?;
+        let work = || (self.work)(&mut self.whole(decoder), jobs);
+        catch_unwind(AssertUnwindSafe(work))
+            .inspect_err(|_| tracing::error!("decoder panicked"))
+            .ok()
+            .filter(|answers| answers.len() == jobs.len())
+    }
+
+    /// A decoder that panicked is replaced, because its buffers may be in any state.
+    fn whole<'d>(&self, decoder: &'d Mutex<Decoder>) -> MutexGuard<'d, Decoder> {
+        let is_poisoned = decoder.is_poisoned();
+        let mut guard = lock(decoder);
+        if is_poisoned {
+            *guard = Decoder::new(self.limits);
+            decoder.clear_poison();
+        }
+        guard
+    }
+}
+
+fn decode_jobs(decoder: &mut Decoder, jobs: &[Job]) -> Answers {
+    decoder.decode_all(jobs.iter().map(|job| (&job.context, &job.compressed[..])))
+}
+
+fn answer(jobs: impl IntoIterator<Item = Job>, outcomes: impl IntoIterator<Item = PoolAnswer>) {
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        // The receiver is gone where the run was aborted.
+        drop(job.sender.send(outcome));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -122,19 +188,46 @@ mod tests {
     use super::*;
     use crate::commit_object::decode_context;
 
+    fn context() -> DecodeContext {
+        let object = ObjectRef::new(BucketName::new("b"), ObjectKey::new("k"));
+        decode_context(&object, EventTime::from_micros(0))
+    }
+
+    fn pool(work: fn(&mut Decoder, &[Job]) -> Answers) -> DecodePool {
+        DecodePool::with_work(NonZeroUsize::MIN, DecodeLimits::default(), work).unwrap()
+    }
+
+    fn decode_or_panic(decoder: &mut Decoder, jobs: &[Job]) -> Answers {
+        let answers = decode_jobs(decoder, jobs);
+        assert!(jobs.iter().all(|job| !job.compressed.starts_with(b"bug")), "a bug in the decoder");
+        answers
+    }
+
     #[tokio::test]
     async fn a_panic_quarantines_its_object_and_the_pool_goes_on() {
-        let pool = DecodePool::new(NonZeroUsize::MIN, DecodeLimits::default()).unwrap();
-        let object = ObjectRef::new(BucketName::new("b"), ObjectKey::new("k"));
-        let context = decode_context(&object, EventTime::from_micros(0));
+        let pool = pool(decode_or_panic);
         for _ in 0..3 {
-            let outcome = pool.run(|_| panic!("a bug in the decoder")).await;
-            let error = outcome.unwrap_err();
+            let good = || pool.decode(context(), Bytes::from_static(b"{\"eventName\":\"A\"}"));
+            let bad = pool.decode(context(), Bytes::from_static(b"bug"));
+            let (one, error, other) = tokio::join!(good(), bad, good());
+            let error = error.unwrap_err();
             assert!(matches!(error, PoolDecodeError::Panicked), "{error}");
             assert_eq!(error.reason(), QuarantineReason::NotCloudTrail);
-            let body = Bytes::from_static(br#"{"Records":[{"eventName":"CreateUser"}]}"#);
-            let decoded = pool.decode(context, body).await.unwrap();
-            assert_eq!(decoded.events.num_rows(), 1);
+            assert_eq!((one.unwrap().events.num_rows(), other.unwrap().events.num_rows()), (1, 1));
         }
+    }
+
+    #[tokio::test]
+    async fn objects_that_wait_together_share_a_batch() {
+        let pool = pool(decode_jobs);
+        let body = Bytes::from_static(br#"{"Records":[{"eventName":"A"},{"eventName":"B"}]}"#);
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..200 {
+            let (pool, body) = (pool.clone(), body.clone());
+            calls.spawn(async move { pool.decode(context(), body).await.unwrap().events });
+        }
+        let rows: Vec<EventRows> = calls.join_all().await;
+        assert!(rows.iter().all(|rows| rows.num_rows() == 2));
+        assert!(rows.iter().any(|rows| rows.batch().num_rows() > 2), "the thread was never behind");
     }
 }

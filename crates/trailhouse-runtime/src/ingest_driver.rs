@@ -123,6 +123,8 @@ where
         observer,
         in_commit: Vec::new(),
         in_quarantine: Vec::new(),
+        told: None,
+        is_untold: false,
     };
     let mut is_draining = false;
     loop {
@@ -175,6 +177,10 @@ struct Driver<'observer, Q, O, L> {
     in_commit: Vec<StoredObject>,
     /// What the write to quarantine in flight carries; there is one at a time.
     in_quarantine: Vec<Quarantined>,
+    /// When the observer heard of a turn, and whether it was draining.
+    told: Option<(Instant, bool)>,
+    /// Whether something happened since.
+    is_untold: bool,
 }
 
 impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
@@ -185,6 +191,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
         if deadline.is_none() && self.tasks.is_empty() {
             return Err(DriveError::Stalled);
         }
+        let interval = self.turn_interval();
         let event = tokio::select! {
             biased;
             () = drain.aborted() => Event::Aborted,
@@ -194,7 +201,7 @@ impl<Q: NotificationQueue, O: ObjectReader, L: LakeWriter> Driver<'_, Q, O, L> {
                 Ok(finished) => Event::Done(finished),
                 Err(source) => return Err(DriveError::Panicked { source }),
             },
-            () = tokio::time::sleep(TURN_INTERVAL_MAX) => Event::Idle,
+            () = tokio::time::sleep(interval) => Event::Idle,
         };
         Ok(event)
     }

@@ -116,7 +116,7 @@ pub trait IngestObserver {
     /// A deletion of messages ended.
     fn acknowledged(&self, _took: Duration, _report: &AcknowledgeReport) {}
 
-    /// The loop has turned: after every input, and every few seconds while none comes.
+    /// The loop has turned: soon after every input, and every few seconds while none comes.
     fn turned(&self, _turn: Turn<'_>) {}
 }
 

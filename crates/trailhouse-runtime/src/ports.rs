@@ -5,8 +5,8 @@
 
 use std::{error::Error, fmt, future::Future, time::Duration};
 
-use arrow_array::RecordBatch;
 use bytes::Bytes;
+use trailhouse_decode::EventRows;
 use trailhouse_model::{
     BatchId, Classify, CommitOutcome, CommittedObject, Disposition, ObjectRef, QuarantineEntry,
     TableVersion,
@@ -200,7 +200,7 @@ pub struct CommitObject {
     /// The line for the object list of the commit.
     pub committed: CommittedObject,
     /// Its rows, in the order of its records; may be empty.
-    pub events: RecordBatch,
+    pub events: EventRows,
     /// Its records that could not become rows.
     pub rejects: Vec<QuarantineEntry>,
 }

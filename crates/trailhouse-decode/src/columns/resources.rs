@@ -45,11 +45,29 @@ impl ResourcesColumn {
         }
     }
 
+    /// Says whether a value did not fit since the column was cleared or cut.
+    pub(super) fn has_overflowed(&self) -> bool {
+        let members = [&self.arn, &self.arn_prefix, &self.account_id, &self.r#type];
+        self.overflowed || members.into_iter().any(TextColumn::has_overflowed)
+    }
+
+    /// Takes the values of this row and of all after it out again.
+    pub(super) fn truncate(&mut self, row: usize) {
+        let kept = self.rows.partition_point(|present| *present < row);
+        self.rows.truncate(kept);
+        self.ends.truncate(kept);
+        self.items = self.ends.last().and_then(|end| usize::try_from(*end).ok()).unwrap_or(0);
+        let items = self.items;
+        self.members().for_each(|member| member.truncate(items));
+        self.overflowed = false;
+    }
+
+    fn members(&mut self) -> impl Iterator<Item = &mut TextColumn> {
+        [&mut self.arn, &mut self.arn_prefix, &mut self.account_id, &mut self.r#type].into_iter()
+    }
+
     pub(super) fn clear(&mut self) {
-        for column in [&mut self.arn, &mut self.arn_prefix, &mut self.account_id, &mut self.r#type]
-        {
-            column.clear();
-        }
+        self.members().for_each(TextColumn::clear);
         self.items = 0;
         self.rows.clear();
         self.ends.clear();

@@ -24,6 +24,11 @@ impl BooleanColumn {
         self.cells.len() > row
     }
 
+    /// Takes the values of this row and of all after it out again.
+    pub(super) fn truncate(&mut self, row: usize) {
+        self.cells.truncate(row);
+    }
+
     pub(super) fn clear(&mut self) {
         self.cells.clear();
     }
@@ -51,6 +56,11 @@ impl TimeColumn {
     /// Returns the value of the row where it is the last one that has one.
     pub(crate) fn last(&self, row: usize) -> Option<EventTime> {
         self.cells.get(row).copied().flatten().map(EventTime::from_micros)
+    }
+
+    /// Takes the values of this row and of all after it out again.
+    pub(super) fn truncate(&mut self, row: usize) {
+        self.cells.truncate(row);
     }
 
     pub(super) fn clear(&mut self) {

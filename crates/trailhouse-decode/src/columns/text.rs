@@ -58,6 +58,26 @@ impl TextColumn {
         self.rows.is_empty() && !self.overflowed
     }
 
+    /// Says whether a value did not fit since the column was cleared or cut.
+    pub(super) fn has_overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Takes the values of this row and of all after it out again.
+    pub(super) fn truncate(&mut self, row: usize) {
+        let kept = self.rows.partition_point(|present| *present < row);
+        self.rows.truncate(kept);
+        self.ends.truncate(kept);
+        let end = self.ends.last().and_then(|end| usize::try_from(*end).ok()).unwrap_or(0);
+        self.values.truncate(end);
+        self.overflowed = false;
+    }
+
+    /// Returns how many bytes the values have.
+    pub(super) fn value_bytes(&self) -> usize {
+        self.values.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.values.clear();
         self.values.shrink_to(RETAINED_BYTES_MAX);

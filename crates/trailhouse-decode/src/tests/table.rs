@@ -67,6 +67,35 @@ fn kept_objects_come_out_as_the_table_says() {
 }
 
 #[test]
+fn kept_objects_come_out_together_as_alone() {
+    let mut cases = Cases::read().unwrap().object;
+    cases.retain(|case| !case.large);
+    let bodies: Vec<Vec<u8>> =
+        cases.iter().map(|case| kept("objects", &case.name).unwrap()).collect();
+    // Bad objects twice, the second time behind rows that are all good.
+    let context = context();
+    let objects = bodies.iter().chain(bodies.iter().rev()).map(Vec::as_slice);
+    let mut decoder = Decoder::new(DecodeLimits::default());
+    let together = decoder.decode_all(objects.clone().map(|body| (&context, body)));
+    let mut shared = 0;
+    for (body, found) in objects.zip(together) {
+        match (decoder.decode(&context, body), found) {
+            (Ok(alone), Ok(found)) => {
+                assert_eq!(alone.kind, found.kind);
+                assert_eq!(alone.stats, found.stats);
+                assert_eq!(alone.rejects, found.rejects);
+                assert_eq!(alone.events, found.events.to_batch());
+                let others = found.events.batch().num_rows() - found.events.num_rows();
+                shared += usize::from(others > 0);
+            }
+            (Err(alone), Err(found)) => assert_eq!(alone.to_string(), found.to_string()),
+            (alone, found) => panic!("{alone:?} is {found:?} beside others"),
+        }
+    }
+    assert!(shared > 30, "{shared} objects share a batch");
+}
+
+#[test]
 fn large_objects_come_out_as_the_table_says() {
     let Some(python) = std::env::var_os(PYTHON_VARIABLE) else {
         eprintln!("SKIPPED: {PYTHON_VARIABLE} is not set; scripts/test sets it");

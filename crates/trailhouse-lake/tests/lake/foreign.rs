@@ -29,7 +29,7 @@ async fn set_property(uri: &str, key: &str, value: &str) {
 
 async fn append(uri: &str, name: &str) {
     let table = Lake::open(uri).await.unwrap().table(TableName::Events).await.unwrap();
-    table.write([object(name).events]).with_save_mode(SaveMode::Append).await.unwrap();
+    table.write([object(name).events.to_batch()]).with_save_mode(SaveMode::Append).await.unwrap();
 }
 
 async fn add_column(uri: &str) {

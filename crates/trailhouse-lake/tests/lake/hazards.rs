@@ -127,7 +127,7 @@ async fn delete_day(table: DeltaTable) -> Result<(), DeltaTableError> {
 }
 
 async fn append_object(table: DeltaTable, name: &str) -> Result<(), DeltaTableError> {
-    table.write([object(name).events]).with_save_mode(SaveMode::Append).await.map(drop)
+    table.write([object(name).events.to_batch()]).with_save_mode(SaveMode::Append).await.map(drop)
 }
 
 fn conflict(result: Result<(), DeltaTableError>) -> CommitConflictError {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use trailhouse_decode::EventRows;
 use trailhouse_lake::{Compacted, CompactionOptions, Lake, TableName};
 use trailhouse_model::CommitOutcome;
 use trailhouse_runtime::{CommitObject, LakeWriter};
@@ -23,12 +24,13 @@ fn copy(original: &CommitObject, name: &str) -> CommitObject {
 }
 
 /// The same rows with one value in a whole column.
-fn with_text(events: &RecordBatch, column: &str, value: Option<&str>) -> RecordBatch {
+fn with_text(events: &EventRows, column: &str, value: Option<&str>) -> EventRows {
+    let events = events.to_batch();
     let mut columns = events.columns().to_vec();
     let values: StringArray = (0..events.num_rows()).map(|_| value).collect();
     let array: ArrayRef = Arc::new(values);
     columns[events.schema().index_of(column).unwrap()] = array;
-    RecordBatch::try_new(events.schema(), columns).unwrap()
+    RecordBatch::try_new(events.schema(), columns).unwrap().into()
 }
 
 async fn commit(lake: &Lake, batch: &str, objects: Vec<CommitObject>) -> u64 {

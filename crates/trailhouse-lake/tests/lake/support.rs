@@ -63,7 +63,7 @@ pub(crate) fn object_on(name: &str, days: &[i64]) -> CommitObject {
         outcome: if days.is_empty() { ObjectOutcome::Empty } else { ObjectOutcome::Stored },
         object,
     };
-    let events = events(&committed.id.to_string(), days);
+    let events = events(&committed.id.to_string(), days).into();
     CommitObject { committed, events, rejects: Vec::new() }
 }
 

@@ -83,7 +83,7 @@ impl Place {
             outcome: ObjectOutcome::Stored,
             object,
         };
-        CommitObject { committed, events: decoded.events, rejects: Vec::new() }
+        CommitObject { committed, events: decoded.events.into(), rejects: Vec::new() }
     }
 
     /// Opens a session whose plans do not depend on the machine.

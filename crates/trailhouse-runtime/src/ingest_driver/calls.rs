@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use trailhouse_decode::{ContentKind, DecodeContext, DecodedObject};
+use trailhouse_decode::{ContentKind, DecodeContext, DecodedObject, EventRows};
 use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_ingest::{
     Action, DecodeFailure, DecodedContent, DecodedFacts, Delivery, Failure, FetchFailure,
@@ -55,7 +55,7 @@ pub(super) struct DecodeDone {
     object: ObjectRef,
     context: DecodeContext,
     compressed: Bytes,
-    pub(super) outcome: Result<DecodedObject, PoolDecodeError>,
+    pub(super) outcome: Result<DecodedObject<EventRows>, PoolDecodeError>,
 }
 
 /// The last kind of trouble at each stage that can stop the machine.
@@ -331,7 +331,7 @@ fn acknowledged(deliveries: Vec<Delivery>, report: &AcknowledgeReport) -> Input 
     Input::Acknowledged { done, failed }
 }
 
-fn decoded_facts(decoded: &DecodedObject) -> DecodedFacts {
+fn decoded_facts(decoded: &DecodedObject<EventRows>) -> DecodedFacts {
     let content = match decoded.kind {
         ContentKind::Events | ContentKind::Insight | ContentKind::Empty => DecodedContent::Records,
         ContentKind::Digest
@@ -347,7 +347,7 @@ fn decoded_facts(decoded: &DecodedObject) -> DecodedFacts {
         rejects: count(decoded.rejects.len()),
         compressed_bytes: stats.compressed_bytes,
         inflated_bytes: stats.inflated_bytes,
-        memory_bytes: count(decoded.events.get_array_memory_size()),
+        memory_bytes: count(decoded.events.memory_bytes()),
         first_event_time: stats.first_event_time,
         last_event_time: stats.last_event_time,
         accounts: stats.accounts.clone(),

@@ -4,15 +4,32 @@ use std::time::Duration;
 
 use trailhouse_model::CommitOutcome;
 
-use super::{Driver, calls::Done};
+use super::{Driver, TURN_INTERVAL_MAX, calls::Done, now};
 use crate::{
     observer::{PortCall, Turn},
     ports::PortError,
 };
 
+/// The observer hears of turns no more often.
+const TELLING_INTERVAL: Duration = Duration::from_millis(50);
+
 impl<Q, O, L> Driver<'_, Q, O, L> {
-    pub(super) fn tell_turn(&self, is_draining: bool) {
-        self.observer.turned(Turn { machine: &self.machine, is_draining });
+    /// Tells where the machine stands, but not for each of thousands of answers a second.
+    pub(super) fn tell_turn(&mut self, is_draining: bool) {
+        let now = now();
+        let is_recent = self.told.is_some_and(|(at, was_draining)| {
+            was_draining == is_draining && now.saturating_duration_since(at) < TELLING_INTERVAL
+        });
+        self.is_untold = is_recent && !self.machine.is_finished();
+        if !self.is_untold {
+            self.told = Some((now, is_draining));
+            self.observer.turned(Turn { machine: &self.machine, is_draining });
+        }
+    }
+
+    /// Returns how long the loop waits when nothing happens.
+    pub(super) fn turn_interval(&self) -> Duration {
+        if self.is_untold { TELLING_INTERVAL } else { TURN_INTERVAL_MAX }
     }
 
     /// Tells how a call ended, before the machine hears of it.

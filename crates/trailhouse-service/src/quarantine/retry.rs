@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use arrow_array::{BooleanArray, RecordBatch, cast::AsArray, types::Int32Type};
 use arrow_select::filter::filter_record_batch;
 use trailhouse_aws::{AwsClients, S3Reader};
-use trailhouse_decode::{DecodeLimits, Decoder, event_schema};
+use trailhouse_decode::{DecodeLimits, Decoder, EventRows};
 use trailhouse_ingest::IngestLimits;
 use trailhouse_lake::{EventWriter, FailedAttempt, Lake, Refusal};
 use trailhouse_local::FileReader;
@@ -217,7 +217,7 @@ impl Bench {
         let limits = self.limits;
         let decoded = run_blocking(move || {
             let decoded = Decoder::new(limits).decode(&context, &bytes);
-            decoded.map(|decoded| committed_object(object, decoded, &context))
+            decoded.map(|it| committed_object(object, it.map(EventRows::from), &context))
         })
         .await
         .map_err(|error| FailedAttempt { detail: error.message, refusal: None })?;
@@ -251,8 +251,7 @@ impl Bench {
             ingested_at: self.clock.now(),
             outcome: ObjectOutcome::Retried,
         };
-        let events = RecordBatch::new_empty(event_schema());
-        CommitObject { committed, events, rejects: Vec::new() }
+        CommitObject { committed, events: EventRows::none(), rejects: Vec::new() }
     }
 
     /// Commits those of the objects that are not stored yet.
@@ -317,7 +316,7 @@ fn unread(error: &PortError) -> FailedAttempt {
 /// Keeps the one record that was refused before; `None` where it still is. It is stored under the
 /// identity of its quarantine row, because that of its object is taken.
 fn one_record(built: CommitObject, id: ObjectId, index: u32) -> Option<CommitObject> {
-    let events = rows_of_record(&built.events, index)?;
+    let events = rows_of_record(&built.events.to_batch(), index)?;
     let mut committed = built.committed;
     committed.id = id;
     committed.events = 1;
@@ -329,7 +328,7 @@ fn one_record(built: CommitObject, id: ObjectId, index: u32) -> Option<CommitObj
     });
     committed.first_event_time = time.map(EventTime::from_micros);
     committed.last_event_time = committed.first_event_time;
-    Some(CommitObject { committed, events, rejects: Vec::new() })
+    Some(CommitObject { committed, events: events.into(), rejects: Vec::new() })
 }
 
 fn rows_of_record(events: &RecordBatch, index: u32) -> Option<RecordBatch> {

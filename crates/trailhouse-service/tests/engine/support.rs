@@ -188,7 +188,8 @@ impl Place {
             outcome: ObjectOutcome::Stored,
             object,
         };
-        let objects = vec![CommitObject { committed, events: decoded.events, rejects: Vec::new() }];
+        let events = decoded.events.into();
+        let objects = vec![CommitObject { committed, events, rejects: Vec::new() }];
         let batch = BatchId::new(format!("batch-{}", self.objects));
         CommitRequest { batch, objects }
     }
