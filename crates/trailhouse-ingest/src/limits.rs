@@ -20,8 +20,10 @@ pub struct IngestLimits {
     pub release_delay_first: Duration,
     /// The longest time that a message that failed is kept from everyone.
     pub release_delay_max: Duration,
-    /// Calls that wait for messages at the same time.
+    /// Calls that wait for messages at the same time, while full answers come.
     pub receives_in_flight_max: u32,
+    /// Calls that wait for messages at the same time, to begin with and after an empty answer.
+    pub receives_in_flight_first: u32,
     /// Messages held and not yet acknowledged.
     pub messages_in_flight_max: u32,
     /// Objects between look-up and commit.
@@ -93,16 +95,17 @@ impl Default for IngestLimits {
             isolate_receive_count: None,
             release_delay_first: Duration::from_secs(15),
             release_delay_max: Duration::from_secs(900),
-            receives_in_flight_max: 2,
-            messages_in_flight_max: 1_000,
-            objects_in_flight_max: 2_000,
+            receives_in_flight_max: 16,
+            receives_in_flight_first: 2,
+            messages_in_flight_max: 3_000,
+            objects_in_flight_max: 4_000,
             objects_per_look_up_max: 500,
             fetches_in_flight_max: 64,
             fetch_window_first: 8,
             bytes_in_flight_max: 256 * MIB,
             compressed_bytes_max: 128 * MIB,
             batch_inflated_bytes_max: 128 * MIB,
-            batch_objects_max: 1_000,
+            batch_objects_max: 1_500,
             batch_linger_max: Duration::from_secs(10),
             visibility: Some(Duration::from_secs(300)),
             finish_after_empty_receives: None,
@@ -119,7 +122,7 @@ impl Default for IngestLimits {
             missing_retries_max: 3,
             lake_failures_max: u32::MAX,
             acknowledge_failures_max: 3,
-            acknowledges_in_flight_max: 4,
+            acknowledges_in_flight_max: 8,
             quarantine_entries_max: 100,
             receive_drain_max: Duration::from_secs(7),
             drain_max: Duration::from_secs(25),
@@ -133,7 +136,7 @@ impl IngestLimits {
     pub fn once() -> Self {
         Self {
             finish_after_empty_receives: Some(2),
-            receives_in_flight_max: 1,
+            receives_in_flight_first: 1,
             receive_failures_max: 8,
             lake_failures_max: 10,
             circuit_probes_max: 5,
@@ -144,7 +147,13 @@ impl IngestLimits {
     /// Suits a source with an end and without leases: files, a listing, standard input.
     #[must_use]
     pub fn finite() -> Self {
-        Self { visibility: None, finish_after_empty_receives: Some(1), ..Self::once() }
+        Self {
+            visibility: None,
+            finish_after_empty_receives: Some(1),
+            // What lies together in time is read together.
+            receives_in_flight_max: 1,
+            ..Self::once()
+        }
     }
 
     /// Returns the longest delay before the next repetition after so many failures in a row.
@@ -155,6 +164,10 @@ impl IngestLimits {
     /// Returns the longest delay before the next probe after so many without success.
     pub(crate) fn probe_delay_longest(&self, failed_probes: u32) -> Duration {
         doubled(self.circuit_probe_delay_first, failed_probes).min(self.circuit_probe_delay_max)
+    }
+
+    pub(crate) fn receive_window_first(&self) -> u32 {
+        self.receives_in_flight_first.min(self.receives_in_flight_max)
     }
 
     /// Returns for how long a message that failed is kept from everyone.

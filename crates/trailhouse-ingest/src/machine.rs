@@ -53,6 +53,8 @@ pub struct IngestMachine {
     /// Settled objects that the driver has not been told to forget.
     forgotten: Vec<Ticket>,
     pub(crate) receives_in_flight: u32,
+    /// How many receives there may be at the same time.
+    receive_window: u32,
     /// Downloads without an answer, those included whose object was dropped meanwhile.
     pub(crate) fetches_in_flight: u32,
     receive_failures: u32,
@@ -89,6 +91,7 @@ impl IngestMachine {
     pub fn new(limits: IngestLimits, run_id: &str, now: Instant) -> Self {
         let budget = Budget::new(limits.bytes_in_flight_max, limits.compressed_bytes_max);
         let window = FetchWindow::new(limits.fetch_window_first, limits.fetches_in_flight_max);
+        let receive_window = limits.receive_window_first();
         let mut machine = Self {
             limits,
             messages: MessageTable::new(),
@@ -102,6 +105,7 @@ impl IngestMachine {
             actions: VecDeque::new(),
             forgotten: Vec::new(),
             receives_in_flight: 0,
+            receive_window,
             fetches_in_flight: 0,
             receive_failures: 0,
             empty_receives: 0,

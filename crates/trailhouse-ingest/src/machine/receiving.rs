@@ -27,7 +27,7 @@ impl IngestMachine {
         if is_held_back {
             return;
         }
-        while self.receives_in_flight < self.limits.receives_in_flight_max {
+        while self.receives_in_flight < self.receive_window {
             let Some(messages_max) = self.receive_room() else {
                 return;
             };
@@ -58,6 +58,7 @@ impl IngestMachine {
         self.receives_in_flight = self.receives_in_flight.saturating_sub(1);
         self.receive_failures = 0;
         self.report.receives += 1;
+        self.fit_receive_window(messages.len());
         if !messages.is_empty() {
             self.empty_receives = 0;
         } else if !self.messages.has_groups() {
@@ -66,6 +67,18 @@ impl IngestMachine {
         }
         for message in messages {
             self.take_in(now, message);
+        }
+    }
+
+    /// Asks more often at a time while there is more than one answer holds, and seldom while there
+    /// is nothing.
+    fn fit_receive_window(&mut self, messages: usize) {
+        let limits = &self.limits;
+        if messages == 0 {
+            self.receive_window = limits.receive_window_first();
+        } else if messages >= usize::from(limits.messages_per_receive) {
+            self.receive_window =
+                self.receive_window.saturating_add(1).min(limits.receives_in_flight_max);
         }
     }
 
