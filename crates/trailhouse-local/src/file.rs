@@ -31,12 +31,23 @@ impl FoundFile {
     /// Names the file by its content. A file that cannot be read, or is larger than the limit, is
     /// named by its path instead, so that the reader meets the trouble and it is reported.
     pub(crate) fn identify(&self, bytes_max: u64) -> ObjectRef {
+        self.identify_with(bytes_max, |_, _| {})
+    }
+
+    /// Names the file in the same way and hands over the content that it is named by.
+    pub(crate) fn identify_with(
+        &self,
+        bytes_max: u64,
+        keep: impl FnOnce(ContentHash, Bytes),
+    ) -> ObjectRef {
         let bucket = BucketName::new(BucketName::LOCAL_FILE);
         let mut object = ObjectRef::new(bucket, key_of_path(&self.path));
         object.size_bytes = Some(self.stamp.bytes);
         if let Ok(content) = read_file(&self.path, bytes_max) {
+            let hash = ContentHash::of(&content);
             object.size_bytes = u64::try_from(content.len()).ok();
-            object.content = Some(ContentHash::of(&content));
+            object.content = Some(hash);
+            keep(hash, content);
         }
         object
     }

@@ -8,6 +8,7 @@ mod folder_state;
 mod listing;
 mod path_key;
 mod plan;
+mod read_ahead;
 mod reader;
 mod walk;
 

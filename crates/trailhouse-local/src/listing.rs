@@ -9,7 +9,7 @@ use trailhouse_runtime::{
     ReceiptHandle,
 };
 
-use crate::plan::PlannedObject;
+use crate::{plan::PlannedObject, read_ahead::ReadAhead};
 
 /// Objects of one message.
 pub(crate) const OBJECTS_PER_MESSAGE_MAX: usize = 50;
@@ -22,6 +22,7 @@ pub(crate) const HASHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub struct SourceListing {
     file_bytes_max: u64,
+    ahead: ReadAhead,
     state: Mutex<Remaining>,
 }
 
@@ -32,9 +33,9 @@ struct Remaining {
 }
 
 impl SourceListing {
-    pub(crate) fn new(objects: Vec<PlannedObject>, file_bytes_max: u64) -> Self {
+    pub(crate) fn new(objects: Vec<PlannedObject>, file_bytes_max: u64, ahead: ReadAhead) -> Self {
         let state = Remaining { objects: objects.into(), messages: 0 };
-        Self { file_bytes_max, state: Mutex::new(state) }
+        Self { file_bytes_max, ahead, state: Mutex::new(state) }
     }
 }
 
@@ -49,9 +50,9 @@ impl NotificationQueue for SourceListing {
         let objects_max = usize::from(messages_max).saturating_mul(OBJECTS_PER_MESSAGE_MAX);
         let count = count_within(state.objects.iter().map(PlannedObject::bytes), objects_max);
         let next: Vec<PlannedObject> = state.objects.iter().take(count).cloned().collect();
-        let bytes_max = self.file_bytes_max;
+        let (bytes_max, ahead) = (self.file_bytes_max, self.ahead.clone());
         let hashing = spawn_blocking(move || -> Vec<ObjectRef> {
-            next.iter().map(|object| object.identify(bytes_max)).collect()
+            next.iter().map(|object| object.identify(bytes_max, &ahead)).collect()
         });
         let objects = hashing
             .await

@@ -1,20 +1,23 @@
 //! What the user names as sources, found before anything starts.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashSet},
     ffi::OsStr,
     fs::{self, File},
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use bytes::Bytes;
-use trailhouse_model::{BucketName, Classify, ContentHash, Disposition, ObjectKey, ObjectRef};
+use trailhouse_model::{
+    BucketName, Classify, ContentHash, Disposition, ObjectId, ObjectKey, ObjectRef,
+};
 
 use crate::{
     FileReader, SourceListing,
     file::{FoundFile, ReadError, Stamp, read_bounded},
     path_key::key_of_path,
+    read_ahead::ReadAhead,
     walk::{Walk, walk},
 };
 
@@ -109,9 +112,11 @@ impl PlannedObject {
         }
     }
 
-    pub(crate) fn identify(&self, bytes_max: u64) -> ObjectRef {
+    pub(crate) fn identify(&self, bytes_max: u64, ahead: &ReadAhead) -> ObjectRef {
         match self {
-            Self::File(file) => file.identify(bytes_max),
+            Self::File(file) => {
+                file.identify_with(bytes_max, |hash, content| ahead.keep(hash, content))
+            }
             Self::Stream { key, content } => {
                 let bucket = BucketName::new(BucketName::STDIN);
                 let mut object = ObjectRef::new(bucket, key.clone());
@@ -160,8 +165,9 @@ impl SourcePlan {
                 streams.insert(key.clone(), content.clone());
             }
         }
-        let listing = SourceListing::new(self.planned, self.limits.file_bytes_max);
-        (listing, FileReader::with_streams(streams))
+        let ahead = ReadAhead::default();
+        let listing = SourceListing::new(self.planned, self.limits.file_bytes_max, ahead.clone());
+        (listing, FileReader::of_plan(streams, ahead))
     }
 }
 
@@ -178,7 +184,7 @@ pub fn plan<S: AsRef<OsStr>>(
         limits,
         stdin: Some(stdin),
         planned: Vec::new(),
-        paths: BTreeSet::new(),
+        paths: HashSet::new(),
         other_files: 0,
     };
     for source in sources {
@@ -198,7 +204,8 @@ struct Planner<R> {
     limits: SourceLimits,
     stdin: Option<R>,
     planned: Vec<PlannedObject>,
-    paths: BTreeSet<PathBuf>,
+    /// The paths that are planned, by their hash: there may be a million of them.
+    paths: HashSet<ObjectId>,
     other_files: u64,
 }
 
@@ -246,7 +253,7 @@ impl<R: Read> Planner<R> {
     }
 
     fn add_file(&mut self, file: FoundFile) {
-        if self.paths.insert(file.path.clone()) {
+        if self.paths.insert(ObjectId::from_parts(&[file.path.as_os_str().as_encoded_bytes()])) {
             self.planned.push(PlannedObject::File(file));
         }
     }

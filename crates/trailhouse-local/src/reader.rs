@@ -10,6 +10,7 @@ use trailhouse_runtime::{BoxError, ObjectReader, PortError, PortErrorKind};
 use crate::{
     file::{ReadError, read_file},
     path_key::path_of_key,
+    read_ahead::ReadAhead,
 };
 
 const ACTION: &str = "read file";
@@ -22,6 +23,7 @@ const ACTION: &str = "read file";
 #[derive(Debug, Clone, Default)]
 pub struct FileReader {
     streams: Arc<BTreeMap<ObjectKey, Bytes>>,
+    ahead: ReadAhead,
 }
 
 /// Where and why a local object could not be read.
@@ -39,8 +41,8 @@ impl FileReader {
         Self::default()
     }
 
-    pub(crate) fn with_streams(streams: BTreeMap<ObjectKey, Bytes>) -> Self {
-        Self { streams: Arc::new(streams) }
+    pub(crate) fn of_plan(streams: BTreeMap<ObjectKey, Bytes>, ahead: ReadAhead) -> Self {
+        Self { streams: Arc::new(streams), ahead }
     }
 
     fn read_stream(&self, key: &ObjectKey, bytes_max: u64) -> Result<Bytes, Failure> {
@@ -59,7 +61,12 @@ impl ObjectReader for FileReader {
     async fn read(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, PortError> {
         let outcome = match object.bucket.as_str() {
             BucketName::STDIN => self.read_stream(&object.key, bytes_max),
-            BucketName::LOCAL_FILE => read_from_disk(object, bytes_max).await,
+            BucketName::LOCAL_FILE => {
+                match object.content.and_then(|named| self.ahead.take(named, bytes_max)) {
+                    Some(content) => Ok(content),
+                    None => read_from_disk(object, bytes_max).await,
+                }
+            }
             _ => {
                 let source = "not a local file; give its bucket as an s3:// source".into();
                 Err(Failure { kind: PortErrorKind::Misconfigured, source })

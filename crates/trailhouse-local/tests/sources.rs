@@ -143,6 +143,7 @@ async fn a_file_that_changes_after_it_was_named_is_not_read_under_that_name() {
     let (queue, reader) = planned(&[folder.path().to_str().unwrap()], "").unwrap().into_ports();
     let objects = named(&queue.receive(10, Duration::ZERO).await.unwrap());
     write(folder.path(), "a.json", "two");
+    assert_eq!(reader.read(&objects[0], 10).await.unwrap(), "one", "as it was named");
     let error = reader.read(&objects[0], 10).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Unavailable);
     assert!(error.chain().contains("a.json"), "{}", error.chain());
