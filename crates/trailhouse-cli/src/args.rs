@@ -256,11 +256,11 @@ pub(crate) struct OptimizeArgs {
     /// Only this table; may be repeated
     #[arg(long = "table", value_name = "TABLE", value_parser = parse_table)]
     pub(crate) tables: Vec<TableName>,
-    /// The most bytes of files that become one; a file of half of it stays as it is
+    /// The most bytes of files that become one; a file of half of it whose rows are in order stays
     #[arg(long, default_value = "64MiB", value_name = "SIZE", value_parser = parse_size)]
     pub(crate) target_size: u64,
-    /// The fewest files that become one
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    /// The fewest files that become one; 1 puts the rows of a single file in order, too
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) min_files: u16,
     /// Only say what would be done
     #[arg(long)]

@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{EncodedFile, FileShape, discard_files, encode_file, write_file},
+    data_file::{EncodedFile, FileShape, discard_files, encode_file, is_ordered, write_file},
     entry::{Payload, RewriteEntry},
     error::LakeError,
     event_files::off_thread,
@@ -49,15 +49,17 @@ const MERGE_BYTES: usize = 32 * 1024 * 1024;
 /// Which files are worth becoming one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompactionOptions {
-    /// The most bytes of the files that become one. A file of half of it or more stays as it is.
+    /// The most bytes of the files that become one. A file of half of it or more whose rows are in
+    /// order stays as it is.
     pub target_bytes: u64,
-    /// The fewest files that become one.
+    /// The fewest files that become one. A file whose rows are not in order yet is worth writing
+    /// anew by itself; other files take two.
     pub files_min: usize,
 }
 
 impl Default for CompactionOptions {
     fn default() -> Self {
-        Self { target_bytes: 64 * 1024 * 1024, files_min: 4 }
+        Self { target_bytes: 64 * 1024 * 1024, files_min: 1 }
     }
 }
 
@@ -95,6 +97,8 @@ pub enum Compacted {
 struct SmallFile {
     path: String,
     bytes: u64,
+    /// Its rows are in the order of the table.
+    is_ordered: bool,
 }
 
 impl Lake {
@@ -114,7 +118,8 @@ impl Lake {
                 continue;
             }
             let bytes = u64::try_from(file.size()).unwrap_or(0);
-            let small = SmallFile { path: file.path().into_owned(), bytes };
+            let path = file.path().into_owned();
+            let small = SmallFile { bytes, is_ordered: is_ordered(table, &path), path };
             partitions.entry(log.partition_of(&file)).or_default().push(small);
         }
         let mut groups = Vec::new();
@@ -185,10 +190,10 @@ impl Lake {
     }
 }
 
-/// Puts files together in the order of their paths, which is that of their writing. A file that is
-/// larger than all that would join it stays: writing it anew costs more than it gains.
+/// Puts files together in the order of their paths, which is that of their writing. A file in order
+/// that is larger than all that would join it stays: writing it anew costs more than it gains.
 fn groups_of(mut files: Vec<SmallFile>, options: &CompactionOptions) -> Vec<Vec<SmallFile>> {
-    files.retain(|file| file.bytes < options.target_bytes / 2);
+    files.retain(|file| !file.is_ordered || file.bytes < options.target_bytes / 2);
     files.sort_by(|one, other| one.path.cmp(&other.path));
     let (mut groups, mut group, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
     for file in files {
@@ -203,14 +208,20 @@ fn groups_of(mut files: Vec<SmallFile>, options: &CompactionOptions) -> Vec<Vec<
     groups
         .into_iter()
         .map(without_giants)
-        .filter(|group| group.len() >= options.files_min.max(2))
+        .filter(|group| group.len() >= options.files_min && gains(group))
         .collect()
+}
+
+/// Says whether there is more than one file, or rows to put in order.
+fn gains(group: &[SmallFile]) -> bool {
+    group.len() > 1 || group.iter().any(|file| !file.is_ordered)
 }
 
 fn without_giants(mut group: Vec<SmallFile>) -> Vec<SmallFile> {
     loop {
         let all: u64 = group.iter().map(|file| file.bytes).sum();
-        let largest = group.iter().enumerate().max_by_key(|(_, file)| file.bytes);
+        let ordered = group.iter().enumerate().filter(|(_, file)| file.is_ordered);
+        let largest = ordered.max_by_key(|(_, file)| file.bytes);
         match largest {
             Some((place, file)) if file.bytes > all - file.bytes => {
                 group.remove(place);
@@ -273,8 +284,8 @@ async fn merged(
     let mut merged = rows_of_files(&session, log, snapshot, paths).await?;
     let order = table.row_order();
     if !order.is_empty() {
-        let order = order.iter().map(|name| col(*name).sort(true, false)).collect();
-        merged = merged.sort(order).map_err(failed)?;
+        let sorts = order.iter().map(|name| col(*name).sort(true, false)).collect();
+        merged = merged.sort(sorts).map_err(failed)?;
     }
     let mut batches = merged.execute_stream().await.map_err(failed)?;
     let schema = schema_of(table, snapshot);
@@ -284,6 +295,7 @@ async fn merged(
         schema: Arc::clone(&schema),
         partition: group.partition.clone(),
         rows_max: rows.unwrap_or(usize::MAX),
+        is_ordered: !order.is_empty(),
     };
     let encoding = off_thread(move || {
         let batches = std::iter::from_fn(|| receiver.blocking_recv());
@@ -334,6 +346,7 @@ mod tests {
         let file = |(index, bytes): (usize, &u64)| SmallFile {
             path: format!("part-{index:03}"),
             bytes: *bytes,
+            is_ordered: true,
         };
         let files = bytes.iter().enumerate().map(file).collect();
         let of = |group: &Vec<SmallFile>| group.iter().map(|file| file.bytes).collect();
@@ -348,6 +361,23 @@ mod tests {
         assert_eq!(sizes(&[10, 20, 15]), [[10, 20, 15]]);
         assert_eq!(sizes(&[10, 90, 20, 15]), [[10, 20, 15]], "90 is large enough");
         assert_eq!(sizes(&[40, 40, 30, 30, 30]), [vec![40, 40], vec![30, 30, 30]]);
+    }
+
+    #[test]
+    fn rows_that_are_not_in_order_are_put_in_order() {
+        let file =
+            |name: &str, bytes, is_ordered| SmallFile { path: name.to_owned(), bytes, is_ordered };
+        let groups = |files: &[&SmallFile], files_min| {
+            let options = CompactionOptions { files_min, ..OPTIONS };
+            groups_of(files.iter().copied().cloned().collect(), &options)
+        };
+        let (large, small) = (file("part-1", 90, false), file("part-2", 5, false));
+        assert_eq!(groups(&[&small], 2), Vec::<Vec<_>>::new());
+        assert_eq!(groups(&[&small], 1), [vec![small.clone()]]);
+        assert_eq!(groups(&[&large, &small], 1), [[large, small.clone()]]);
+        let done = file("ordered-1", 40, true);
+        assert_eq!(groups(&[&done], 1), Vec::<Vec<_>>::new());
+        assert_eq!(groups(&[&done, &small], 1), [[small]], "40 is more than all the rest");
     }
 
     #[test]

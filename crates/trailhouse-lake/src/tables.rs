@@ -26,16 +26,21 @@ pub(crate) enum Storage {
     /// Hardly a value comes twice: a dictionary would be the column once more.
     Distinct,
     /// Numbers near the one before.
+    Near,
+    /// Times that ascend where rows are as they came, and are like the next where they are not.
     Ascending,
+    /// Times that many rows share in a run; a dictionary of them would not be smaller.
+    Repeated,
     /// Text that nobody looks up by its order, so that its bounds skip nothing.
     Unordered,
 }
 
-const EVENTS_STORAGE: [(&str, Storage); 13] = [
+const EVENTS_STORAGE: [(&str, Storage); 14] = [
     (column::EVENT_ID, Storage::Distinct),
     (column::REQUEST_ID, Storage::Distinct),
     (column::EVENT_TIME, Storage::Ascending),
-    (column::SOURCE_ROW, Storage::Ascending),
+    (column::SOURCE_ROW, Storage::Near),
+    (column::SESSION_CREATION_DATE, Storage::Repeated),
     (column::ERROR_MESSAGE, Storage::Unordered),
     (column::REQUEST_PARAMETERS, Storage::Unordered),
     (column::RESPONSE_ELEMENTS, Storage::Unordered),
@@ -155,9 +160,23 @@ impl TableName {
         }
     }
 
+    /// Returns the columns whose bounds are kept page by page: in the table's order the pages of
+    /// these differ. Nothing where all columns are.
+    pub(crate) fn paged_columns(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Events => Some(&[
+                column::EVENT_TIME,
+                column::EVENT_NAME,
+                column::EVENT_SOURCE,
+                column::USER_IDENTITY_ARN,
+            ]),
+            Self::Objects | Self::Quarantine | Self::Findings | Self::Runs => None,
+        }
+    }
+
     /// Returns the columns that are asked for one value among very many: row groups without it are
     /// told apart by a filter, because bounds tell nothing.
-    pub(crate) fn needle_columns(self) -> &'static [&'static str] {
+    pub fn needle_columns(self) -> &'static [&'static str] {
         match self {
             Self::Events => &[
                 column::EVENT_ID,

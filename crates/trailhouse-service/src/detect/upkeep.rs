@@ -9,6 +9,8 @@ use crate::error::ServiceError;
 
 /// Fewer small files than this are left until more have come.
 const FILES_MIN: usize = 16;
+/// A day that began so long ago is over and delivered; what comes late is little.
+const DAY_IS_OVER_AFTER: i64 = 2 * 86_400;
 
 /// What is to be done, and when it is looked for again.
 #[derive(Debug)]
@@ -41,10 +43,10 @@ impl Upkeep {
                 return Ok(None);
             }
             self.next = now.plus_seconds(i64::try_from(every.as_secs()).unwrap_or(i64::MAX));
-            let options =
-                CompactionOptions { files_min: FILES_MIN, ..CompactionOptions::default() };
+            let options = CompactionOptions::default();
             for table in TableName::ALL {
-                self.groups.extend(lake.compaction_groups(table, &options).await?);
+                let groups = lake.compaction_groups(table, &options).await?;
+                self.groups.extend(groups.into_iter().filter(|group| is_worth_it(group, now)));
             }
             lake.checkpoint_if_due().await?;
         }
@@ -54,4 +56,12 @@ impl Upkeep {
             Compacted::Overtaken => Ok(None),
         }
     }
+}
+
+/// Says whether a group is worth its commit: when enough files have come, and when a day is over.
+fn is_worth_it(group: &CompactionGroup, now: EventTime) -> bool {
+    let (year, month, day) = now.plus_seconds(-DAY_IS_OVER_AFTER).civil_date();
+    let today_or_so = format!("{year:04}-{month:02}-{day:02}");
+    let is_over = group.partition.as_ref().is_some_and(|day| *day < today_or_so);
+    group.files.len() >= FILES_MIN || (group.table == TableName::Events && is_over)
 }
