@@ -20,9 +20,11 @@
 mod conditions;
 mod content_hash;
 mod context;
+mod date_trunc;
 mod dialect;
 pub mod error;
 mod judge;
+mod needle;
 mod opaque;
 mod open;
 pub mod output;

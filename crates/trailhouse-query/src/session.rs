@@ -17,8 +17,10 @@ use datafusion::{
 
 use crate::{
     context::SiteContext,
+    date_trunc::utc_date_trunc,
     error::{QueryError, Vocabulary, classify},
     judge::tables::JudgedTables,
+    needle::FOOTER_BYTES,
     open::{EVENTS, EVENTS_BEFORE, ScopedEvents},
     planner::{Planner, on_planning_stack},
     stream::QueryStream,
@@ -179,19 +181,26 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
     // Rows that a predicate drops are never decoded. Events are wide and queries selective.
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
+    // Half a megabyte, as it is by default, is more than most files have.
+    settings.execution.parquet.metadata_size_hint = Some(FOOTER_BYTES);
     let mut context = SessionContext::new_with_config_rt(config, runtime(options)?);
     datafusion_functions_json::register_all(&mut context)?;
+    context.register_udf(utc_date_trunc());
     Ok(context)
 }
 
+/// Footers that a session keeps, for its next statement: those of a year of days.
+const FOOTERS_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// The pool divides the limit among those that can spill, so that one cannot starve another.
 fn runtime(options: &SessionOptions) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+    let builder = RuntimeEnvBuilder::new().with_metadata_cache_limit(FOOTERS_BYTES_MAX);
     let Some(memory_bytes) = options.memory_bytes else {
-        return RuntimeEnvBuilder::new().build_arc();
+        return builder.build_arc();
     };
     let bytes = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
     let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NonZeroUsize::MIN);
-    RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()
+    builder.with_memory_pool(Arc::new(pool)).build_arc()
 }
 
 pub(crate) async fn vocabulary(context: &SessionContext) -> Result<Vocabulary, DataFusionError> {

@@ -13,12 +13,15 @@ use datafusion::{
     error::DataFusionError,
 };
 use deltalake_core::{DeltaTable, delta_datafusion::FileSelection, kernel::Add};
+use trailhouse_lake::TableName;
+
+use crate::needle::NeedleTable;
 
 /// Providers by table name.
 pub(crate) type Providers = BTreeMap<&'static str, Arc<dyn TableProvider>>;
 
-/// Returns a provider of a loaded table. Partitions and file statistics prune its files, Parquet
-/// statistics its row groups and pages.
+/// Returns a provider of a loaded table. Partitions, file statistics and the Bloom filters of events
+/// prune its files, Parquet statistics its row groups and pages.
 pub(crate) async fn whole_table<S>(
     table: &DeltaTable,
     session: Arc<S>,
@@ -26,7 +29,8 @@ pub(crate) async fn whole_table<S>(
 where
     S: Session + 'static,
 {
-    table.table_provider().with_session(session).await
+    let stored: Arc<dyn TableProvider> = table.table_provider().with_session(session).await?;
+    Ok(NeedleTable::over(stored, TableName::Events.needle_columns()))
 }
 
 /// Returns a provider of some files of a loaded table, which must be active in it.

@@ -83,6 +83,57 @@ async fn a_field_of_the_identity_rules_out_files_as_its_flat_column_does() {
 }
 
 #[tokio::test]
+async fn the_newest_day_is_read_first() {
+    let place = three_days().await;
+    let session = place.session().await;
+    let rows = ndjson(&session, "SELECT event_date FROM events LIMIT 2").await;
+    assert_eq!(rows, "{\"event_date\":\"2026-05-03\"}\n".repeat(2));
+    let newest = "SELECT event_name FROM events ORDER BY event_time DESC LIMIT 1";
+    assert_eq!(ndjson(&session, newest).await, "{\"event_name\":\"StopLogging\"}\n");
+}
+
+/// Files of 200 events each with ids and addresses that say nothing by their order.
+async fn four_files() -> Place {
+    let mut commits = Vec::new();
+    for file in 0..4_u64 {
+        let records = (0..200_u64).map(|number| {
+            let mut record = record("PutObject", &format!("2026-05-0{}T08:00:00Z", file + 1));
+            let mixed = (file * 200 + number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            record["eventID"] = Value::from(format!("{mixed:016x}"));
+            record["sourceIPAddress"] = Value::from(format!("10.{file}.{number}.1"));
+            record
+        });
+        commits.push(records.collect());
+    }
+    Place::of(&commits).await
+}
+
+#[tokio::test]
+async fn filters_rule_out_files_that_do_not_have_a_value() {
+    let place = four_files().await;
+    let session = place.session().await;
+    let id = |number: u64| format!("{:016x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    // All files may have any id by their bounds, and each has one of these.
+    for number in [1, 201, 401, 601] {
+        check(&session, &format!("event_id = '{}'", id(number)), 1, 1).await;
+    }
+    check(&session, &format!("event_id IN ('{}', '{}')", id(1), id(401)), 2, 2).await;
+    check(&session, &format!("event_id = '{}' OR event_id = '{}'", id(1), id(2)), 1, 2).await;
+    check(&session, &format!("event_id = '{}' AND event_date > '2026-05-02'", id(1)), 0, 0).await;
+    check(&session, &format!("event_id = '{}' AND event_name = 'PutObject'", id(1)), 1, 1).await;
+    check(&session, "source_ip_address = '10.2.7.1'", 1, 1).await;
+    let both =
+        |address: &str| format!("event_id = '{}' AND source_ip_address = '{address}'", id(1));
+    check(&session, &both("10.0.1.1"), 1, 1).await;
+    check(&session, &both("10.3.1.1"), 0, 0).await;
+    // What is not looked for by one value reads them all.
+    check(&session, &format!("event_id <> '{}'", id(1)), 4, 799).await;
+    check(&session, &format!("event_id LIKE '{}%'", id(1)), 4, 1).await;
+    let grouped = "SELECT count(*) AS n FROM events GROUP BY event_id HAVING event_id = 'none'";
+    assert_eq!(ndjson(&session, grouped).await, "");
+}
+
+#[tokio::test]
 async fn a_count_reads_no_file() {
     let place = three_days().await;
     let session = place.session().await;
