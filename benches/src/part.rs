@@ -205,9 +205,27 @@ async fn answer(lake: &Path, queries: &Value) -> Result<Value, Failed> {
             rows = batches.iter().map(|batch| batch.num_rows()).sum();
         }
         runs.sort_by(f64::total_cmp);
-        answers.push(json!({ "seconds": runs.get(RUNS / 2), "rows": rows }));
+        let read_bytes = read_by(lake, sql).await?;
+        answers
+            .push(json!({ "seconds": runs.get(RUNS / 2), "rows": rows, "read_bytes": read_bytes }));
     }
     Ok(json!({ "open_seconds": open_seconds, "answers": answers }))
+}
+
+/// What a query reads of the files in a session that has read nothing of them before, footers and
+/// Bloom filters included.
+async fn read_by(lake: &Path, sql: &str) -> Result<u64, Failed> {
+    let session = open(lake).await?;
+    let before = read_bytes()?;
+    session.run(sql).await?.collect().await?;
+    Ok(read_bytes()?.saturating_sub(before))
+}
+
+/// All that this process ever read, from the page cache too.
+fn read_bytes() -> Result<u64, Failed> {
+    let told = fs::read_to_string("/proc/self/io")?;
+    let read = told.lines().find_map(|line| line.strip_prefix("rchar: "));
+    Ok(read.ok_or("no count of what was read")?.trim().parse()?)
 }
 
 /// The most memory that this process ever had, the pages of its own file included.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use trailhouse_model::EventTime;
 use trailhouse_sample::generate;
 
@@ -21,7 +21,7 @@ const FIRST_DAY: i64 = 1_780_272_000 - SECONDS_PER_DAY;
 const DAYS: i64 = 16;
 
 /// What the corpus holds.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Size {
     pub(crate) events: u64,
     pub(crate) objects: u64,
@@ -36,8 +36,17 @@ pub(crate) struct LogFolder {
 }
 
 impl LogFolder {
-    /// Writes fortnights until there are enough events.
+    /// Writes fortnights until there are enough events. Where the folder has as many from an earlier
+    /// run, they are taken.
     pub(crate) fn make(folder: &Path, events_min: u64) -> Result<Self, Failed> {
+        let note = folder.with_extension("json");
+        if let Ok(note) = fs::read(&note) {
+            let (asked, size) = serde_json::from_slice::<(u64, Size)>(&note)?;
+            if asked == events_min {
+                return Ok(Self { folder: folder.to_owned(), size });
+            }
+            return Err(format!("{} has another corpus", folder.display()).into());
+        }
         let mut size = Size::default();
         let mut copy = 0;
         while size.events < events_min {
@@ -60,6 +69,7 @@ impl LogFolder {
             }
             copy += 1;
         }
+        fs::write(note, serde_json::to_vec(&(events_min, size))?)?;
         Ok(Self { folder: folder.to_owned(), size })
     }
 }

@@ -151,10 +151,12 @@ impl Report {
         let names: Vec<&str> = first.peers.iter().map(name).collect();
         writeln!(
             text,
-            "## Asking\n\nMilliseconds over the same Parquet files, and the ratio to the faster of the others.\n"
+            "## Asking\n\nMilliseconds over the same Parquet files, the ratio to the faster of the others, and what of \
+             the files we read the first time, footers and Bloom filters included.\n"
         )?;
-        writeln!(text, "| query | rows | ours | {} | ratio |", names.join(" | "))?;
-        writeln!(text, "| --- | ---: | ---: | {}---: |", "---: | ".repeat(names.len()))?;
+        writeln!(text, "| query | rows | ours | {} | ratio | read |", names.join(" | "))?;
+        writeln!(text, "| --- | ---: | ---: | {}---: | ---: |", "---: | ".repeat(names.len()))?;
+        let stored = self.optimized.as_ref().map_or(f64::NAN, |told| number(told, "bytes"));
         let mut medians = Vec::new();
         for (index, query) in set.query.iter().enumerate() {
             let of = |told: &Value| answer(told, index, "seconds") * 1_000.0;
@@ -185,7 +187,8 @@ impl Report {
                 let spread = Spread::of(turns.map(of).collect());
                 write!(line, " {:.1} |", spread.map_or(f64::NAN, |spread| spread.median))?;
             }
-            writeln!(text, "{line} {ratio} |")?;
+            let read = answer(&first.ours, index, "read_bytes") / stored * 100.0;
+            writeln!(text, "{line} {ratio} | {read:.2} % |")?;
         }
         if let Some(all) = Spread::of(medians) {
             writeln!(text, "\nAll queries: {all}.")?;

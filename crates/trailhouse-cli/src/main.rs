@@ -14,6 +14,10 @@ use clap::Parser;
 
 use crate::{args::Cli, exit::Exit, terminal::Terminal};
 
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Plans of long expressions recurse; what fits the main thread must fit a worker.
 const WORKER_STACK_BYTES: usize = 8 << 20;
 

@@ -1,0 +1,75 @@
+//! `benches pack`: all detections of the built-in pack in one pass, beside reading their columns once.
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::Args;
+use trailhouse_lake::{Lake, TableName};
+use trailhouse_query::{EventsScope, JudgeLimits, QuerySession, Question, SessionOptions};
+use trailhouse_service::load_pack;
+
+use crate::measure::Failed;
+
+#[derive(Debug, Args)]
+pub(crate) struct PackArgs {
+    /// A lake with events
+    lake: PathBuf,
+    /// How often each has its turn
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+}
+
+/// Lets both have their turns and prints the seconds.
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+pub(crate) async fn run(arguments: &PackArgs) -> Result<(), Failed> {
+    let lake = Lake::open(&arguments.lake.to_string_lossy()).await?;
+    let up_to = lake.latest_version(TableName::Events).await?;
+    let pack = load_pack(None)?;
+    let questions: Vec<Question<'_>> =
+        pack.entries.iter().map(|it| Question::new("rule", &it.detection.sql)).collect();
+    let mut columns = String::new();
+    println!("| round | columns, s | pack, s | ratio | rows read | bytes read |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
+    for round in 1..=arguments.rounds {
+        let scope = || EventsScope::Arrived { after: None, up_to, lookback: None };
+        let session = open(&lake, scope()).await?;
+        columns = columns_of(&session, &questions);
+        let sql = format!("SELECT {columns} FROM events");
+        let started = Instant::now();
+        let mut rows = session.run(&sql).await?;
+        while rows.next_batch().await?.is_some() {}
+        let once = started.elapsed().as_secs_f64();
+        let session = open(&lake, scope()).await?;
+        let started = Instant::now();
+        let judged = session.judge(&questions, &JudgeLimits::default()).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        let failed = judged.answers.iter().filter(|answer| answer.outcome.is_err()).count();
+        if failed > 0 {
+            return Err(format!("{failed} detections failed").into());
+        }
+        let (ratio, scan) = (seconds / once, judged.scan);
+        let (rows, bytes) = (scan.rows, scan.bytes);
+        println!("| {round} | {once:.2} | {seconds:.2} | {ratio:.2} | {rows} | {bytes} |");
+    }
+    println!("\n{} detections, columns: {columns}", questions.len());
+    Ok(())
+}
+
+async fn open(lake: &Lake, scope: EventsScope) -> Result<QuerySession, Failed> {
+    Ok(QuerySession::open_scoped(lake, &SessionOptions::default(), scope).await?)
+}
+
+/// The columns of the events that the questions name.
+fn columns_of(session: &QuerySession, questions: &[Question<'_>]) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named = |column: &str| {
+        questions.iter().any(|question| question.sql.split(|c| !is_word(c)).any(|it| it == column))
+    };
+    let events = session.columns().find(|(table, _)| *table == "events");
+    let columns = events.map(|(_, columns)| columns).unwrap_or_default();
+    let named: Vec<&str> = columns
+        .iter()
+        .map(String::as_str)
+        .filter(|it| *it != "user_identity" && named(it))
+        .collect();
+    named.join(", ")
+}
