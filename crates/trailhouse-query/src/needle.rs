@@ -29,7 +29,8 @@ use datafusion::{
     },
     error::DataFusionError,
     logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown},
-    physical_plan::{ExecutionPlan, metrics::ExecutionPlanMetricsSet},
+    physical_expr::{PhysicalExpr, expressions::Column},
+    physical_plan::{ExecutionPlan, metrics::ExecutionPlanMetricsSet, projection::ProjectionExec},
     scalar::ScalarValue,
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -43,6 +44,8 @@ use twox_hash::XxHash64;
 pub(crate) const FOOTER_BYTES: usize = 12 * 1024;
 /// Files that are asked at the same time.
 const FILES_ASKED_MAX: usize = 32;
+/// Columns that are tried until one is of the files: a table has one partition column at most.
+const COLUMNS_TRIED_MAX: usize = 2;
 /// Values beyond this are looked for in the rows.
 const VALUES_MAX: usize = 64;
 /// The format's block, of which each value has one.
@@ -99,8 +102,47 @@ impl TableProvider for NeedleTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let plan = self.stored.scan(state, projection, filters, limit).await?;
+        let plan = match projection {
+            Some(columns) if limit.is_some() && !reads_files(&plan) => {
+                self.limited(plan, state, columns, filters, limit).await?
+            }
+            Some(_) | None => plan,
+        };
         with_hits(plan, &needles(filters, self.columns)).await
     }
+}
+
+impl NeedleTable {
+    /// Plans a limited scan of columns that stand in the log alone so that it reads a column of the
+    /// files too. The rows that are made from the log know no limit, and the engine takes it from
+    /// above them where they have one partition.
+    async fn limited(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        state: &dyn Session,
+        columns: &[usize],
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let others = (0..self.schema().fields().len()).filter(|column| !columns.contains(column));
+        for other in others.take(COLUMNS_TRIED_MAX) {
+            let more: Vec<usize> = columns.iter().copied().chain([other]).collect();
+            let plan = self.stored.scan(state, Some(&more), filters, limit).await?;
+            if reads_files(&plan) {
+                let schema = plan.schema();
+                let kept = schema.fields().iter().take(columns.len()).enumerate();
+                let kept = kept.map(|(place, field)| -> (Arc<dyn PhysicalExpr>, String) {
+                    (Arc::new(Column::new(field.name(), place)), field.name().clone())
+                });
+                return Ok(Arc::new(ProjectionExec::try_new(kept, plan)?));
+            }
+        }
+        Ok(plan)
+    }
+}
+
+fn reads_files(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    scan_of(plan).is_some() || plan.children().into_iter().any(reads_files)
 }
 
 /// Finds the columns that must have one of a few values.

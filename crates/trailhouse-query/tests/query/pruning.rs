@@ -88,6 +88,16 @@ async fn the_newest_day_is_read_first() {
     let session = place.session().await;
     let rows = ndjson(&session, "SELECT event_date FROM events LIMIT 2").await;
     assert_eq!(rows, "{\"event_date\":\"2026-05-03\"}\n".repeat(2));
+    // Columns that stand in the log alone, or none, are limited too.
+    for (sql, rows) in [
+        ("SELECT event_date FROM events LIMIT 3", 3),
+        ("SELECT event_date FROM events LIMIT 3 OFFSET 9", 1),
+        ("SELECT 1 AS one FROM events LIMIT 4", 4),
+        ("SELECT event_date FROM events WHERE event_date < '2026-05-03' LIMIT 5", 5),
+        ("SELECT count(*) AS n FROM (SELECT event_date FROM events LIMIT 6) LIMIT 7", 1),
+    ] {
+        assert_eq!(ndjson(&session, sql).await.lines().count(), rows, "{sql}");
+    }
     let newest = "SELECT event_name FROM events ORDER BY event_time DESC LIMIT 1";
     assert_eq!(ndjson(&session, newest).await, "{\"event_name\":\"StopLogging\"}\n");
 }
