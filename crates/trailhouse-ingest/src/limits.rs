@@ -102,7 +102,7 @@ impl Default for IngestLimits {
             objects_per_look_up_max: 500,
             fetches_in_flight_max: 64,
             fetch_window_first: 8,
-            bytes_in_flight_max: 256 * MIB,
+            bytes_in_flight_max: 192 * MIB,
             compressed_bytes_max: 128 * MIB,
             batch_inflated_bytes_max: 128 * MIB,
             batch_objects_max: 1_500,
