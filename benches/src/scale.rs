@@ -21,6 +21,8 @@ use crate::measure::Failed;
 
 /// Commits whose times are told together.
 const TOLD: usize = 1_000;
+/// How often checkpoints are looked after, as a service does every minute.
+const COMMITS_PER_CHECKPOINT: u32 = 200;
 /// How often each file of a lake stands in its year.
 const COPIES: u32 = 10;
 /// Sessions that ask each question; the median counts.
@@ -60,6 +62,9 @@ pub(crate) async fn commits(arguments: &CommitsArgs) -> Result<(), Failed> {
         seconds.push(started.elapsed().as_secs_f64());
         if !matches!(outcome, CommitOutcome::Committed { .. }) {
             return Err(format!("{outcome:?}").into());
+        }
+        if number % COMMITS_PER_CHECKPOINT == 0 {
+            lake.checkpoint_if_due().await?;
         }
         if seconds.len() == TOLD {
             let longest = seconds.iter().copied().fold(0.0, f64::max) * 1_000.0;
