@@ -162,6 +162,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "strsim",
             "thiserror",
             "tokio",
+            "twox-hash",
             "unicode-width",
         ],
     ),
@@ -206,6 +207,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "indicatif",
             "owo-colors",
             "terminal_size",
+            "tikv-jemallocator",
             "tokio",
             "tracing",
             "tracing-subscriber",
@@ -229,9 +231,13 @@ fn read_toml(path: PathBuf) -> toml::Table {
     text.parse().unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }
 
+/// The dependencies on every platform, and on some.
 fn dependencies(manifest: &toml::Table) -> BTreeSet<String> {
-    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
-    table.into_iter().flat_map(|table| table.keys().cloned()).collect()
+    let some = manifest.get("target").and_then(toml::Value::as_table);
+    let some = some.into_iter().flat_map(|table| table.values().filter_map(toml::Value::as_table));
+    let tables = std::iter::once(manifest).chain(some);
+    let tables = tables.filter_map(|table| table.get("dependencies")?.as_table());
+    tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
 #[test]
