@@ -69,7 +69,7 @@ impl NeedleTable {
         stored: Arc<dyn TableProvider>,
         columns: &'static [&'static str],
     ) -> Arc<dyn TableProvider> {
-        if columns.is_empty() { stored } else { Arc::new(Self { stored, columns }) }
+        Arc::new(Self { stored, columns })
     }
 }
 

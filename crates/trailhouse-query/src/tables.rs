@@ -29,8 +29,7 @@ pub(crate) async fn whole_table<S>(
 where
     S: Session + 'static,
 {
-    let stored: Arc<dyn TableProvider> = table.table_provider().with_session(session).await?;
-    Ok(NeedleTable::over(stored, TableName::Events.needle_columns()))
+    Ok(as_asked(table.table_provider().with_session(session).await?))
 }
 
 /// Returns a provider of some files of a loaded table, which must be active in it.
@@ -43,7 +42,12 @@ where
     S: Session + 'static,
 {
     let selection = FileSelection::from_adds(files);
-    table.table_provider().with_session(session).with_file_selection(selection).await
+    Ok(as_asked(table.table_provider().with_session(session).with_file_selection(selection).await?))
+}
+
+/// Whatever is read of a stored table is read through this.
+fn as_asked(stored: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
+    NeedleTable::over(stored, TableName::Events.needle_columns())
 }
 
 /// Returns a provider of rows in memory, in the types that a stored table is read with.
