@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use trailhouse_decode::{DecodeContext, DecodeLimits, Decoder};
 use trailhouse_lake::Lake;
 use trailhouse_model::{EventTime, ObjectId};
-use trailhouse_query::{QuerySession, SessionOptions, rows_as_json};
+use trailhouse_query::rows_as_json;
 use trailhouse_sample::SampleObject;
 use trailhouse_service::{
     AwsOptions, CompactionOptions, Drain, Durability, IngestSelection, IngestSettings, LakeAddress,
@@ -24,7 +24,7 @@ use trailhouse_service::{
 };
 
 use crate::{
-    measure::Failed,
+    measure::{Failed, events, median, open},
     queue::{Drainer, drain},
 };
 
@@ -165,17 +165,10 @@ async fn compact(lake: &Path) -> Result<Value, Failed> {
 }
 
 async fn with_size(lake: &Path, seconds: f64) -> Result<Value, Failed> {
-    let tables = Lake::open(&text(lake)).await?.status().await?;
-    let events = tables.iter().find(|status| status.table == TableName::Events);
-    let events = events.ok_or("a lake has events")?;
+    let events = events(&Lake::open(&text(lake)).await?).await?;
     Ok(json!({
         "seconds": seconds, "bytes": events.bytes, "files": events.files, "rows": events.rows,
     }))
-}
-
-async fn open(lake: &Path) -> Result<QuerySession, Failed> {
-    let lake = Lake::open(&text(lake)).await?;
-    Ok(QuerySession::open(&lake, &SessionOptions::default()).await?)
 }
 
 async fn needles(lake: &Path, queries: &Value) -> Result<Value, Failed> {
@@ -204,10 +197,9 @@ async fn answer(lake: &Path, queries: &Value) -> Result<Value, Failed> {
             runs.push(started.elapsed().as_secs_f64());
             rows = batches.iter().map(|batch| batch.num_rows()).sum();
         }
-        runs.sort_by(f64::total_cmp);
         let read_bytes = read_by(lake, sql).await?;
         answers
-            .push(json!({ "seconds": runs.get(RUNS / 2), "rows": rows, "read_bytes": read_bytes }));
+            .push(json!({ "seconds": median(&mut runs), "rows": rows, "read_bytes": read_bytes }));
     }
     Ok(json!({ "open_seconds": open_seconds, "answers": answers }))
 }

@@ -10,14 +10,13 @@ use std::{
 use clap::Args;
 use serde_json::{Value, json};
 use trailhouse_decode::{DecodeLimits, Decoder, EventRows};
-use trailhouse_lake::{Durability, Lake, LakeOptions, TableName, TableStatus};
+use trailhouse_lake::{Durability, Lake, LakeOptions};
 use trailhouse_model::{BatchId, BucketName, CommitOutcome, ObjectKey, ObjectRef};
-use trailhouse_query::{QuerySession, SessionOptions};
 use trailhouse_runtime::{
     Clock, CommitRequest, LakeWriter, SystemClock, committed_object, decode_context,
 };
 
-use crate::measure::Failed;
+use crate::measure::{Failed, events, median, open};
 
 /// Commits whose times are told together.
 const TOLD: usize = 1_000;
@@ -88,12 +87,6 @@ fn request(body: &[u8], number: u32) -> Result<CommitRequest, Failed> {
     Ok(CommitRequest { batch: BatchId::new(format!("batch-{number}")), objects })
 }
 
-async fn events(lake: &Lake) -> Result<TableStatus, Failed> {
-    let tables = lake.status().await?;
-    let events = tables.into_iter().find(|status| status.table == TableName::Events);
-    Ok(events.ok_or("a lake has events")?)
-}
-
 async fn opening(lake: &Path) -> Result<f64, Failed> {
     let mut seconds = Vec::new();
     for _ in 0..SESSIONS {
@@ -102,11 +95,6 @@ async fn opening(lake: &Path) -> Result<f64, Failed> {
         seconds.push(started.elapsed().as_secs_f64());
     }
     Ok(median(&mut seconds))
-}
-
-async fn open(lake: &Path) -> Result<QuerySession, Failed> {
-    let lake = Lake::open(&lake.to_string_lossy()).await?;
-    Ok(QuerySession::open(&lake, &SessionOptions::default()).await?)
 }
 
 /// Makes the year and tells how long its first rows take, in sessions that have read none of its
@@ -220,9 +208,4 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-fn median(numbers: &mut [f64]) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
 }
