@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
     time::SystemTime,
 };
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use trailhouse_model::{BucketName, ContentHash, ObjectRef};
 use trailhouse_runtime::PortErrorKind;
 
-use crate::path_key::key_of_path;
+use crate::{file_path::FilePath, path_key::key_of_path};
 
 /// What tells whether a file is still the one that was seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ pub(crate) struct Stamp {
 /// A file or something in its place that could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FoundFile {
-    pub(crate) path: PathBuf,
+    pub(crate) path: FilePath,
     pub(crate) stamp: Stamp,
 }
 
@@ -41,9 +41,10 @@ impl FoundFile {
         keep: impl FnOnce(ContentHash, Bytes),
     ) -> ObjectRef {
         let bucket = BucketName::new(BucketName::LOCAL_FILE);
-        let mut object = ObjectRef::new(bucket, key_of_path(&self.path));
+        let path = self.path.path();
+        let mut object = ObjectRef::new(bucket, key_of_path(&path));
         object.size_bytes = Some(self.stamp.bytes);
-        if let Ok(content) = read_file(&self.path, bytes_max) {
+        if let Ok(content) = read_file(&path, bytes_max) {
             let hash = ContentHash::of(&content);
             object.size_bytes = u64::try_from(content.len()).ok();
             object.content = Some(hash);

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -12,6 +11,7 @@ use trailhouse_runtime::{QueueMessage, ReceiptHandle};
 
 use crate::{
     file::{FoundFile, Stamp},
+    file_path::FilePath,
     listing::{OBJECTS_PER_MESSAGE_MAX, count_within, objects_message},
     walk::Walk,
 };
@@ -23,10 +23,10 @@ const QUIET_AGE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct FolderState {
     /// Since when each file looks as it does.
-    seen: BTreeMap<PathBuf, (Stamp, Instant)>,
+    seen: BTreeMap<FilePath, (Stamp, Instant)>,
     ready: VecDeque<FoundFile>,
     leases: BTreeMap<ReceiptHandle, Lease>,
-    settled: BTreeMap<PathBuf, Stamp>,
+    settled: BTreeMap<FilePath, Stamp>,
     /// Files that may still be written to.
     settling: u64,
     other_files: u64,
@@ -51,8 +51,8 @@ impl FolderState {
     ) {
         self.leases.retain(|_, lease| lease.until.is_none_or(|until| until > now));
         let leased = self.leases.values().flat_map(|lease| &lease.files);
-        let leased: BTreeSet<(&Path, Stamp)> =
-            leased.map(|file| (file.path.as_path(), file.stamp)).collect();
+        let leased: BTreeSet<(&FilePath, Stamp)> =
+            leased.map(|file| (&file.path, file.stamp)).collect();
         let mut seen = BTreeMap::new();
         let mut settled = BTreeMap::new();
         self.settling = 0;
@@ -66,7 +66,7 @@ impl FolderState {
             let is_settled = self.settled.get(&file.path) == Some(&file.stamp);
             if is_settled {
                 settled.insert(file.path, file.stamp);
-            } else if !leased.contains(&(file.path.as_path(), file.stamp)) {
+            } else if !leased.contains(&(&file.path, file.stamp)) {
                 let is_unchanged = since + interval <= now;
                 if is_unchanged || is_quiet(file.stamp, clock) {
                     self.ready.push_back(file);
@@ -141,6 +141,8 @@ fn is_quiet(stamp: Stamp, clock: SystemTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const INTERVAL: Duration = Duration::from_secs(1);
@@ -163,7 +165,7 @@ mod tests {
             let files = files.iter().map(|(name, bytes, age)| {
                 let modified = self.clock + Duration::from_secs(second) - Duration::from_secs(*age);
                 let stamp = Stamp { bytes: *bytes, modified: Some(modified) };
-                FoundFile { path: PathBuf::from(name), stamp }
+                FoundFile { path: FilePath::from(Path::new(name)), stamp }
             });
             let walk = Walk { files: files.collect(), other_files: 0 };
             let after = Duration::from_secs(second);
@@ -173,7 +175,7 @@ mod tests {
 
         fn hand_out(&mut self, second: u64) -> Vec<String> {
             let files = self.state.next_files(10);
-            let names = files.iter().map(|file| file.path.display().to_string()).collect();
+            let names = files.iter().map(|file| file.path.path().display().to_string()).collect();
             let named: Vec<_> =
                 files.into_iter().map(|file| (file.clone(), file.identify(0))).collect();
             let until = self.start + Duration::from_secs(second + 10);

@@ -3,6 +3,7 @@
 //! A local object is identified by its content: a moved or copied folder stores nothing twice.
 
 mod file;
+mod file_path;
 mod folder;
 mod folder_state;
 mod listing;

@@ -16,6 +16,7 @@ use trailhouse_model::{
 use crate::{
     FileReader, SourceListing,
     file::{FoundFile, ReadError, Stamp, read_bounded},
+    file_path::FilePath,
     path_key::key_of_path,
     read_ahead::ReadAhead,
     walk::{Walk, walk},
@@ -100,7 +101,7 @@ pub(crate) enum PlannedObject {
 impl PlannedObject {
     fn key(&self) -> ObjectKey {
         match self {
-            Self::File(file) => key_of_path(&file.path),
+            Self::File(file) => key_of_path(&file.path.path()),
             Self::Stream { key, .. } => key.clone(),
         }
     }
@@ -247,13 +248,18 @@ impl<R: Read> Planner<R> {
                 return self.add_stream(key_of_path(&absolute), opened);
             }
             let stamp = Stamp { bytes: metadata.len(), modified: metadata.modified().ok() };
-            self.add_file(FoundFile { path: absolute, stamp });
+            self.add_file(FoundFile { path: FilePath::from(absolute.as_path()), stamp });
         }
         Ok(())
     }
 
     fn add_file(&mut self, file: FoundFile) {
-        if self.paths.insert(ObjectId::from_parts(&[file.path.as_os_str().as_encoded_bytes()])) {
+        if self.paths.insert(ObjectId::from_parts(&[file
+            .path
+            .path()
+            .as_os_str()
+            .as_encoded_bytes()]))
+        {
             self.planned.push(PlannedObject::File(file));
         }
     }

@@ -1,13 +1,11 @@
 //! Finds the log files under a folder.
 
-use std::{
-    collections::BTreeSet,
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, ffi::OsStr, fs, io, path::Path, sync::Arc};
 
-use crate::file::{FoundFile, Stamp};
+use crate::{
+    file::{FoundFile, Stamp},
+    file_path::FilePath,
+};
 
 /// Holds JSON that is not ours to read: somebody's lake, perhaps the one that is written to.
 const DELTA_LOG: &str = "_delta_log";
@@ -31,45 +29,47 @@ pub(crate) fn walk(root: &Path) -> io::Result<Walk> {
     let mut walk = Walk::default();
     let mut visited = BTreeSet::from([fs::canonicalize(root)?]);
     let mut open = entries(root)?;
-    while let Some(path) = open.pop() {
+    while let Some(entry) = open.pop() {
+        let path = entry.path();
+        let is_log = is_log_name(entry.name());
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {
                 let is_new = fs::canonicalize(&path).is_ok_and(|real| visited.insert(real));
                 match entries(&path) {
                     Ok(below) if is_new => open.extend(below),
                     Ok(_) => {}
-                    Err(_) => walk.files.push(FoundFile { path, stamp: Stamp::default() }),
+                    Err(_) => walk.files.push(FoundFile { path: entry, stamp: Stamp::default() }),
                 }
             }
-            Ok(metadata) if metadata.is_file() && is_log_name(&path) => {
+            Ok(metadata) if metadata.is_file() && is_log => {
                 let stamp = Stamp { bytes: metadata.len(), modified: metadata.modified().ok() };
-                walk.files.push(FoundFile { path, stamp });
+                walk.files.push(FoundFile { path: entry, stamp });
             }
-            Ok(_) => walk.other_files = walk.other_files.saturating_add(1),
-            Err(_) if is_log_name(&path) => {
-                walk.files.push(FoundFile { path, stamp: Stamp::default() });
+            Err(_) if is_log => {
+                walk.files.push(FoundFile { path: entry, stamp: Stamp::default() });
             }
-            Err(_) => walk.other_files = walk.other_files.saturating_add(1),
+            Ok(_) | Err(_) => walk.other_files = walk.other_files.saturating_add(1),
         }
     }
     Ok(walk)
 }
 
 /// Returns what lies in a folder, last name first, to be taken from the end.
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut names = Vec::new();
+fn entries(folder: &Path) -> io::Result<Vec<FilePath>> {
+    let shared: Arc<Path> = folder.into();
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         if !name.as_encoded_bytes().starts_with(b".") && name != DELTA_LOG {
-            names.push(name);
+            found.push(FilePath::within(&shared, &name));
         }
     }
-    names.sort_unstable_by(|one, other| other.cmp(one));
-    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+    found.sort_unstable_by(|one, other| other.name().cmp(one.name()));
+    Ok(found)
 }
 
-fn is_log_name(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or(OsStr::new("")).as_encoded_bytes();
+fn is_log_name(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
     LOG_SUFFIXES.iter().any(|suffix| {
         let start = name.len().saturating_sub(suffix.len());
         name.len() > suffix.len()
@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn logs_are_known_by_their_suffix() {
         for name in ["a.json", "a.json.gz", "A.GZ", "a.ndjson", "a.jsonl", "a.log", "a.log.gz"] {
-            assert!(is_log_name(Path::new(name)), "{name}");
+            assert!(is_log_name(OsStr::new(name)), "{name}");
         }
         for name in ["json", "README.md", "a.json.md5", "a.csv", "gz", ""] {
-            assert!(!is_log_name(Path::new(name)), "{name}");
+            assert!(!is_log_name(OsStr::new(name)), "{name}");
         }
     }
 }
