@@ -1,13 +1,19 @@
 //! Which leaves a row may belong to, found by its kind alone.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, RecordBatch, UInt32Array},
     compute::take,
-    row::{RowConverter, SortField},
+    datatypes::SchemaRef,
 };
-use datafusion::error::DataFusionError;
+use datafusion::{
+    error::DataFusionError,
+    physical_plan::aggregates::{
+        group_values::{GroupValues, new_group_values},
+        order::GroupOrdering,
+    },
+};
 
 use super::leaf::Leaf;
 
@@ -27,8 +33,10 @@ pub(crate) enum Candidates {
 /// evaluated once for each kind, not for each row.
 pub(crate) struct Dispatcher {
     leaves: Arc<[Leaf]>,
-    converter: RowConverter,
-    kinds: HashMap<Box<[u8]>, usize>,
+    /// The kind columns.
+    schema: SchemaRef,
+    /// Numbers the kinds.
+    kinds: Box<dyn GroupValues>,
     /// For each kind the leaves that it can belong to, of those that ask for one.
     accepting: Vec<Vec<usize>>,
     /// Leaves whose predicate could not be evaluated.
@@ -36,14 +44,10 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Makes a dispatcher for rows whose kind columns have these types.
-    pub(crate) fn new(
-        leaves: Arc<[Leaf]>,
-        kind_fields: Vec<SortField>,
-    ) -> Result<Self, DataFusionError> {
-        let converter = RowConverter::new(kind_fields)?;
-        let kinds = HashMap::new();
-        Ok(Self { leaves, converter, kinds, accepting: Vec::new(), failed: Vec::new() })
+    /// Makes a dispatcher for rows with these kind columns.
+    pub(crate) fn new(leaves: Arc<[Leaf]>, schema: SchemaRef) -> Result<Self, DataFusionError> {
+        let kinds = new_group_values(SchemaRef::clone(&schema), &GroupOrdering::None)?;
+        Ok(Self { leaves, schema, kinds, accepting: Vec::new(), failed: Vec::new() })
     }
 
     /// Returns the candidates of every leaf that has some.
@@ -82,24 +86,23 @@ impl Dispatcher {
     /// Returns the kind of each row.
     fn kinds_of(&mut self, columns: &[ArrayRef]) -> Result<Vec<usize>, DataFusionError> {
         if self.kinds.len() > KINDS_MAX {
-            self.kinds.clear();
+            let schema = SchemaRef::clone(&self.schema);
+            self.kinds = new_group_values(schema, &GroupOrdering::None)?;
             self.accepting.clear();
         }
-        let rows = self.converter.convert_columns(columns)?;
-        let mut kinds = Vec::with_capacity(rows.num_rows());
-        let mut first_of_kind = Vec::new();
-        for (index, row) in (0_u32..).zip(rows.iter()) {
-            if let Some(kind) = self.kinds.get(row.data()) {
-                kinds.push(*kind);
-                continue;
-            }
-            let kind = self.kinds.len();
-            self.kinds.insert(row.data().into(), kind);
-            first_of_kind.push(index);
-            kinds.push(kind);
-        }
+        let known = self.accepting.len();
+        let mut kinds = Vec::new();
+        self.kinds.intern(columns, &mut kinds)?;
+        // New kinds come in any order.
+        let mut first_of_kind = vec![None; self.kinds.len().saturating_sub(known)];
         if !first_of_kind.is_empty() {
-            self.learn(columns, first_of_kind)?;
+            for (row, kind) in (0_u32..).zip(&kinds) {
+                let new = kind.checked_sub(known).and_then(|new| first_of_kind.get_mut(new));
+                if let Some(first) = new {
+                    first.get_or_insert(row);
+                }
+            }
+            self.learn(columns, first_of_kind.into_iter().flatten().collect())?;
         }
         Ok(kinds)
     }

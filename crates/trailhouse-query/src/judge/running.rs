@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use datafusion::execution::SessionState;
+use datafusion::{common::runtime::SpawnedTask, execution::SessionState};
 use futures::{StreamExt, stream};
+use tokio::task::JoinError;
 
 use super::{
     Answer, JudgeLimits,
@@ -72,7 +73,15 @@ pub(crate) async fn answer_all(
     let answering = jobs.into_iter().map(|job| {
         let state = if job.is_by_period() { &repeatable } else { &state };
         let (planner, state) = (Arc::clone(planner), Arc::clone(state));
-        answer_job(job, planner, state, limits, pools.clone())
+        let question = job.question;
+        let job = answer_job(job, planner, state, limits, pools.clone());
+        // A join of rows in memory does its work where it is asked for rows: each on a processor
+        // of its own.
+        async move {
+            let failed =
+                |error: JoinError| (question, QueryError::Bug { message: error.to_string() });
+            SpawnedTask::spawn(job).join_unwind().await.map_err(failed)?
+        }
     });
     let outcomes: Vec<_> = stream::iter(answering).buffered(at_once).collect().await;
     let (mut answers, mut failures) = (Vec::new(), Vec::new());

@@ -10,7 +10,6 @@ use arrow::{
     array::{RecordBatch, RecordBatchOptions, UInt32Array},
     compute::{filter, take},
     datatypes::{Schema, SchemaRef},
-    row::SortField,
 };
 use datafusion::{
     common::runtime::JoinSet,
@@ -140,7 +139,7 @@ struct Work {
     leaves: Arc<[Leaf]>,
     placed: Vec<Placed>,
     kinds: Vec<usize>,
-    kind_fields: Vec<SortField>,
+    kind_schema: SchemaRef,
     buffers: Mutex<Buffers>,
 }
 
@@ -166,14 +165,11 @@ impl Work {
             });
         }
         let kind_columns: Vec<usize> = kind_columns(&table);
-        let kind_fields = table.project(&kind_columns)?;
-        let kind_fields =
-            kind_fields.fields().iter().map(|field| SortField::new(field.data_type().clone()));
         Ok(Self {
             leaves: scan.leaves.clone().into(),
             placed,
             kinds: place(&kind_columns),
-            kind_fields: kind_fields.collect(),
+            kind_schema: Arc::new(table.project(&kind_columns)?),
             buffers: Mutex::new(Buffers::new(scan.leaves.len(), scan.bytes_max)),
         })
     }
@@ -184,7 +180,8 @@ impl Work {
         partition: usize,
         mut batches: SendableRecordBatchStream,
     ) -> Result<u64, DataFusionError> {
-        let mut dispatcher = Dispatcher::new(Arc::clone(&self.leaves), self.kind_fields.clone())?;
+        let kinds = SchemaRef::clone(&self.kind_schema);
+        let mut dispatcher = Dispatcher::new(Arc::clone(&self.leaves), kinds)?;
         let mut rows = 0_u64;
         while let Some(batch) = batches.next().await {
             let batch = batch?;
