@@ -20,7 +20,7 @@ use crate::{
     date_trunc::utc_date_trunc,
     error::{QueryError, Vocabulary, classify},
     judge::tables::JudgedTables,
-    needle::FOOTER_BYTES,
+    needle::{FOOTER_BYTES, NewestRows},
     open::{EVENTS, EVENTS_BEFORE, ScopedEvents},
     planner::{Planner, on_planning_stack},
     stream::QueryStream,
@@ -182,10 +182,11 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
     // Half a megabyte, as it is by default, is more than most files have.
-    settings.execution.parquet.metadata_size_hint = Some(FOOTER_BYTES);
+    settings.execution.parquet.metadata_size_hint = usize::try_from(FOOTER_BYTES).ok();
     let mut context = SessionContext::new_with_config_rt(config, runtime(options)?);
     datafusion_functions_json::register_all(&mut context)?;
     context.register_udf(utc_date_trunc());
+    context.add_optimizer_rule(Arc::new(NewestRows));
     Ok(context)
 }
 

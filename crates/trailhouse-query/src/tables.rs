@@ -29,7 +29,8 @@ pub(crate) async fn whole_table<S>(
 where
     S: Session + 'static,
 {
-    Ok(as_asked(table.table_provider().with_session(session).await?))
+    let stored = table.table_provider().with_session(session).await?;
+    Ok(as_asked(stored, Some(table.clone())))
 }
 
 /// Returns a provider of some files of a loaded table, which must be active in it.
@@ -42,12 +43,14 @@ where
     S: Session + 'static,
 {
     let selection = FileSelection::from_adds(files);
-    Ok(as_asked(table.table_provider().with_session(session).with_file_selection(selection).await?))
+    let stored =
+        table.table_provider().with_session(session).with_file_selection(selection).await?;
+    Ok(as_asked(stored, None))
 }
 
 /// Whatever is read of a stored table is read through this.
-fn as_asked(stored: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
-    NeedleTable::over(stored, TableName::Events.needle_columns())
+fn as_asked(stored: Arc<dyn TableProvider>, whole: Option<DeltaTable>) -> Arc<dyn TableProvider> {
+    NeedleTable::over(stored, TableName::Events.needle_columns(), whole)
 }
 
 /// Returns a provider of rows in memory, in the types that a stored table is read with.

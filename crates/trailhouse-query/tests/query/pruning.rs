@@ -102,6 +102,46 @@ async fn the_newest_day_is_read_first() {
     assert_eq!(ndjson(&session, newest).await, "{\"event_name\":\"StopLogging\"}\n");
 }
 
+#[tokio::test]
+async fn the_newest_rows_are_looked_for_where_they_are() {
+    let place = three_days().await;
+    let session = place.session().await;
+    let all = "SELECT event_time FROM events ORDER BY event_time DESC";
+    let all = ndjson(&session, all).await;
+    for (limit, files) in [
+        ("LIMIT 1", 1),
+        ("LIMIT 2", 1),
+        ("LIMIT 3", 2),
+        ("LIMIT 2 OFFSET 2", 2),
+        ("LIMIT 6", 3),
+        ("LIMIT 10", 5),
+        ("LIMIT 11", 5),
+    ] {
+        let sql = format!("SELECT event_time FROM events ORDER BY event_time DESC {limit}");
+        let plan = session.explain(&sql).await.unwrap();
+        assert_eq!(files_in(&plan), files, "{limit}: {plan}");
+        let numbers: Vec<usize> = limit.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let skipped = numbers.get(1).copied().unwrap_or(0);
+        let expected = all.split_inclusive('\n').skip(skipped).take(numbers[0]);
+        assert_eq!(ndjson(&session, &sql).await, expected.collect::<String>(), "{limit}");
+    }
+    // As it is asked for in other words, with as many files.
+    for (sql, files) in [
+        ("SELECT event_name AS n, event_time AS t FROM events e ORDER BY t DESC, n LIMIT 2", 1),
+        ("SELECT * FROM (SELECT * FROM events) ORDER BY event_time DESC LIMIT 1", 1),
+        ("SELECT event_time FROM stored.events ORDER BY event_time DESC NULLS LAST LIMIT 1", 1),
+        // What is not about the newest of all rows.
+        ("SELECT event_time FROM events ORDER BY event_time LIMIT 1", 5),
+        ("SELECT event_name FROM events ORDER BY event_name DESC LIMIT 1", 5),
+        ("SELECT event_name AS event_time FROM events ORDER BY event_time DESC LIMIT 1", 5),
+        ("SELECT event_time FROM events WHERE event_name LIKE '%User' ORDER BY 1 DESC LIMIT 1", 5),
+        ("SELECT max(event_time) AS t FROM events GROUP BY event_name ORDER BY t DESC LIMIT 1", 5),
+    ] {
+        let plan = session.explain(sql).await.unwrap();
+        assert_eq!(files_in(&plan), files, "{sql}: {plan}");
+    }
+}
+
 /// Files of 200 events each with ids and addresses that say nothing by their order.
 async fn four_files() -> Place {
     let mut commits = Vec::new();

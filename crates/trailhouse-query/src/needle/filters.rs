@@ -1,0 +1,216 @@
+//! The Bloom filters of data files: where they stand, and whether a value may be in a file.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use datafusion::{
+    common::runtime::SpawnedTask, datasource::listing::PartitionedFile, error::DataFusionError,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
+use parquet::{
+    DecodeResult,
+    bloom_filter::Sbbf,
+    errors::ParquetError,
+    file::metadata::{
+        ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions,
+        ParquetMetaDataPushDecoder, ParquetStatisticsPolicy, RowGroupMetaData,
+    },
+};
+use twox_hash::XxHash64;
+
+use super::{FOOTER_BYTES, Needles};
+
+/// Files that are asked at the same time.
+const FILES_ASKED_MAX: usize = 64;
+/// Files of which is remembered where their filters stand. A file takes about half a kilobyte.
+const FILES_KEPT_MAX: usize = 32_768;
+/// The format's block, of which each value has one.
+const BLOCK_BYTES: u64 = 32;
+/// Filters of other writers may be laid out in other ways.
+const OUR_FILES: &str = "trailhouse ";
+
+/// Where the filters of a file stand: of each row group, the blocks of each column that has one.
+/// Nothing is known of files of others.
+type Places = Option<Vec<BTreeMap<&'static str, Range<u64>>>>;
+
+/// The files of a table, asked for values. Files never change, so each footer is read once.
+#[derive(Debug)]
+pub(super) struct FilterFiles {
+    columns: &'static [&'static str],
+    places: Mutex<HashMap<Path, Arc<Places>>>,
+}
+
+impl FilterFiles {
+    /// Asks filters of these columns.
+    pub(super) fn new(columns: &'static [&'static str]) -> Self {
+        Self { columns, places: Mutex::default() }
+    }
+
+    /// Returns the files that may have a row with one of the values in each of the columns.
+    pub(super) async fn that_may_have(
+        this: &Arc<Self>,
+        store: &Arc<dyn ObjectStore>,
+        files: Vec<PartitionedFile>,
+        needles: &Arc<Needles>,
+    ) -> Result<Vec<PartitionedFile>, DataFusionError> {
+        let asked = stream::iter(files).map(|file| {
+            let (this, store, needles) = (Arc::clone(this), Arc::clone(store), Arc::clone(needles));
+            // Footers are taken apart on all processors.
+            SpawnedTask::spawn(async move {
+                let may_have = this.may_have(store.as_ref(), &file.object_meta, &needles).await?;
+                Ok::<_, DataFusionError>(may_have.then_some(file))
+            })
+        });
+        let asked = asked.buffered(FILES_ASKED_MAX);
+        let asked =
+            asked.map(|joined| joined.map_err(|error| DataFusionError::External(error.into()))?);
+        let asked: Vec<_> = asked.try_collect().await?;
+        Ok(asked.into_iter().flatten().collect())
+    }
+
+    /// Asks one file. What cannot be asked may have everything.
+    async fn may_have(
+        &self,
+        store: &dyn ObjectStore,
+        file: &ObjectMeta,
+        needles: &Needles,
+    ) -> Result<bool, DataFusionError> {
+        let places = self.places_in(store, file).await?;
+        let Some(row_groups) = places.as_ref() else { return Ok(true) };
+        for row_group in row_groups {
+            let mut may_have_all = true;
+            for (column, values) in needles {
+                if let Some(blocks) = row_group.get(column.as_str())
+                    && may_have_all
+                {
+                    may_have_all = may_have_one(store, &file.location, blocks, values).await?;
+                }
+            }
+            if may_have_all {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn places_in(
+        &self,
+        store: &dyn ObjectStore,
+        file: &ObjectMeta,
+    ) -> Result<Arc<Places>, DataFusionError> {
+        let known = |places: &HashMap<_, Arc<Places>>| places.get(&file.location).cloned();
+        if let Some(places) = known(&self.places.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(places);
+        }
+        let footer = footer(store, file).await?;
+        let by_us = footer.file_metadata().created_by().is_some_and(|by| by.starts_with(OUR_FILES));
+        let row_groups = || footer.row_groups().iter().map(|group| self.blocks(group)).collect();
+        let found = Arc::new(by_us.then(row_groups));
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() < FILES_KEPT_MAX {
+            places.insert(file.location.clone(), Arc::clone(&found));
+        }
+        Ok(found)
+    }
+
+    fn blocks(&self, row_group: &RowGroupMetaData) -> BTreeMap<&'static str, Range<u64>> {
+        let mut blocks = BTreeMap::new();
+        for chunk in row_group.columns() {
+            if let [name] = chunk.column_path().parts()
+                && let Some(column) = self.columns.iter().find(|column| **column == name.as_str())
+            {
+                blocks.extend(blocks_of(chunk).map(|found| (*column, found)));
+            }
+        }
+        blocks
+    }
+}
+
+/// Reads where the columns of a file stand, and nothing else that is in its footer.
+async fn footer(
+    store: &dyn ObjectStore,
+    file: &ObjectMeta,
+) -> Result<ParquetMetaData, DataFusionError> {
+    let options = ParquetMetaDataOptions::new()
+        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    let mut decoder = ParquetMetaDataPushDecoder::try_new(file.size)?
+        .with_page_index_policy(PageIndexPolicy::Skip)
+        .with_metadata_options(Some(Arc::new(options)));
+    let end = file.size.saturating_sub(u64::from(FOOTER_BYTES))..file.size;
+    let mut wanted = vec![end];
+    loop {
+        let bytes = store.get_ranges(&file.location, &wanted).await?;
+        decoder.push_ranges(wanted, bytes)?;
+        match decoder.try_decode()? {
+            DecodeResult::Data(footer) => return Ok(footer),
+            DecodeResult::NeedsData(ranges) => wanted = ranges,
+            DecodeResult::Finished => {
+                return Err(ParquetError::General("a footer came to no end".to_owned()).into());
+            }
+        }
+    }
+}
+
+async fn may_have_one(
+    store: &dyn ObjectStore,
+    file: &Path,
+    blocks: &Range<u64>,
+    values: &[String],
+) -> Result<bool, DataFusionError> {
+    for value in values {
+        let block = store.get_range(file, block_of(blocks, value)).await?;
+        // Every value is looked for in the only block there is.
+        if Sbbf::new(&block).check(value.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Finds the blocks of a filter, which stand behind a header of less than their size; they are a power
+/// of two bytes.
+fn blocks_of(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
+    let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
+    let blocks = 1 << length.checked_ilog2()?;
+    let end = start.checked_add(length)?;
+    (blocks >= BLOCK_BYTES).then_some(end - blocks..end)
+}
+
+/// Returns where the block of a value stands, as the format says.
+fn block_of(blocks: &Range<u64>, value: &str) -> Range<u64> {
+    let hash = XxHash64::oneshot(0, value.as_bytes());
+    let count = (blocks.end - blocks.start) / BLOCK_BYTES;
+    let start = blocks.start + (((hash >> 32) * count) >> 32) * BLOCK_BYTES;
+    start..start + BLOCK_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_of_a_value_is_the_one_that_the_writer_fills() {
+        for blocks in [1_u64, 2, 64, 4_096] {
+            let bytes = usize::try_from(blocks * BLOCK_BYTES).unwrap();
+            for number in 0..50 {
+                let value = format!("value {number}");
+                let mut filter = Sbbf::new_with_num_of_bytes(bytes);
+                filter.insert(value.as_str());
+                let mut written = Vec::new();
+                filter.write(&mut written).unwrap();
+                let bitset = &written[written.len() - bytes..];
+                let block = block_of(&(0..blocks * BLOCK_BYTES), &value);
+                let range =
+                    usize::try_from(block.start).unwrap()..usize::try_from(block.end).unwrap();
+                assert!(Sbbf::new(&bitset[range]).check(value.as_str()), "{blocks} {value}");
+            }
+        }
+    }
+}
