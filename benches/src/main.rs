@@ -51,7 +51,7 @@ enum Task {
 fn main() -> Result<(), Failed> {
     match Arguments::parse().task {
         Task::Compare(arguments) => compare::run(&arguments),
-        Task::Queue(arguments) => queue::run(&arguments),
+        Task::Queue(arguments) => Runtime::new()?.block_on(Box::pin(queue::run(&arguments))),
         Task::Pack(arguments) => Runtime::new()?.block_on(Box::pin(pack::run(&arguments))),
         Task::Commits(arguments) => Runtime::new()?.block_on(scale::commits(&arguments)),
         Task::Year(arguments) => Runtime::new()?.block_on(scale::year(&arguments)),

@@ -9,6 +9,9 @@ use trailhouse_service::load_pack;
 
 use crate::measure::Failed;
 
+/// How many detections are named.
+const SLOWEST: usize = 12;
+
 #[derive(Debug, Args)]
 pub(crate) struct PackArgs {
     /// A lake with events
@@ -27,6 +30,7 @@ pub(crate) async fn run(arguments: &PackArgs) -> Result<(), Failed> {
     let questions: Vec<Question<'_>> =
         pack.entries.iter().map(|it| Question::new("rule", &it.detection.sql)).collect();
     let mut columns = String::new();
+    let mut slowest: Vec<(u64, bool, &str)> = Vec::new();
     println!("| round | columns, s | pack, s | ratio | rows read | bytes read |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for round in 1..=arguments.rounds {
@@ -46,11 +50,22 @@ pub(crate) async fn run(arguments: &PackArgs) -> Result<(), Failed> {
         if failed > 0 {
             return Err(format!("{failed} detections failed").into());
         }
+        slowest = judged
+            .answers
+            .iter()
+            .zip(&pack.entries)
+            .map(|(answer, entry)| (answer.millis, answer.shared, entry.detection.id.as_str()))
+            .collect();
         let (ratio, scan) = (seconds / once, judged.scan);
         let (rows, bytes) = (scan.rows, scan.bytes);
         println!("| {round} | {once:.2} | {seconds:.2} | {ratio:.2} | {rows} | {bytes} |");
     }
     println!("\n{} detections, columns: {columns}", questions.len());
+    slowest.sort_unstable_by(|one, other| other.cmp(one));
+    println!("\n| slowest of the last round | ms | reads the table itself |\n| --- | ---: | --- |");
+    for (millis, is_shared, detection) in slowest.iter().take(SLOWEST) {
+        println!("| {detection} | {millis} | {} |", if *is_shared { "" } else { "yes" });
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Measurements of ours. Each runs in a process of its own and prints one line of JSON.
 
 use std::{
-    fs,
+    fs, io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
@@ -12,7 +12,7 @@ use std::{
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 use simd_json::Buffers;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use trailhouse_decode::{DecodeContext, DecodeLimits, Decoder};
 use trailhouse_lake::Lake;
 use trailhouse_model::{EventTime, ObjectId};
@@ -36,7 +36,7 @@ pub(crate) enum Part {
     /// Decode the demo's objects once, for who counts instructions
     Decode,
     /// Empty a queue once
-    Drain { drainer: Drainer, queue_url: String, endpoint_url: String, lake: PathBuf },
+    Drain { drainer: Drainer, queue_url: String, lake: PathBuf },
     /// Inflate all objects and build their tapes, on all processors, and nothing else
     Floor { logs: PathBuf },
     /// Store all objects in a new lake
@@ -53,11 +53,11 @@ impl Part {
     /// Measures, and prints what it took.
     #[expect(clippy::print_stdout, reason = "the line is what it is for")]
     pub(crate) fn measure(self) -> Result<(), Failed> {
-        let runtime = Runtime::new()?;
+        let runtime = as_in_the_program()?;
         let mut told = match self {
             Self::Decode => decode_once()?,
-            Self::Drain { drainer, queue_url, endpoint_url, lake } => {
-                let draining = drain(drainer, &queue_url, &endpoint_url, text(&lake));
+            Self::Drain { drainer, queue_url, lake } => {
+                let draining = drain(drainer, &queue_url, text(&lake));
                 json!({ "objects": runtime.block_on(Box::pin(draining))? })
             }
             Self::Floor { logs } => floor(&logs)?,
@@ -76,6 +76,13 @@ impl Part {
         println!("{told}");
         Ok(())
     }
+}
+
+/// The program's own runtime: the allocator keeps freed memory for each thread, so their number tells
+/// in the peak.
+fn as_in_the_program() -> io::Result<Runtime> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Builder::new_multi_thread().enable_all().max_blocking_threads(processors + 2).build()
 }
 
 fn decode_once() -> Result<Value, Failed> {

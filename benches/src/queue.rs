@@ -1,9 +1,10 @@
 //! `benches queue`: `watch` beside a bare loop that receives, gets and deletes, on the same queue and
-//! bucket, which are in this process.
+//! bucket. The queue is in this process, the bucket too or in a SeaweedFS.
 
 use std::{
     env,
     fmt::Write as _,
+    path::PathBuf,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -11,12 +12,17 @@ use std::{
 
 use benches::Corpus;
 use clap::Args;
+use object_store::{
+    ObjectStoreExt,
+    aws::{AmazonS3, AmazonS3Builder},
+    path::Path,
+};
 use serde_json::{Value, json};
 use trailhouse_aws::{AwsClients, AwsOptions, S3Reader, SqsQueue};
 use trailhouse_model::{BucketName, ObjectKey, ObjectRef};
 use trailhouse_runtime::{MessageBody, NotificationQueue, ObjectReader, QueueMessage};
 use trailhouse_service::{Drain, IngestSettings, WatchSettings, WatchSource, WatchUntil, watch};
-use trailhouse_testkit::CloudStandIn;
+use trailhouse_testkit::{CloudStandIn, SeaweedServer, seaweed::ACCESS_KEY};
 
 use crate::measure::Failed;
 
@@ -35,6 +41,18 @@ pub(crate) struct QueueArgs {
     /// How often each has its turn
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// How long the bucket takes for each answer, however many it is asked for at once
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "seaweedfs")]
+    latency_ms: u16,
+    /// The program `weed`: has the bucket in a SeaweedFS
+    #[arg(long, value_name = "PROGRAM")]
+    seaweedfs: Option<PathBuf>,
+}
+
+/// Where the queue and the objects are.
+struct Endpoints {
+    cloud: CloudStandIn,
+    objects: Option<SeaweedServer>,
 }
 
 /// Which of the two empties the queue.
@@ -46,28 +64,55 @@ pub(crate) enum Drainer {
 
 /// Fills the queue for each in turn, and prints objects a second.
 #[expect(clippy::print_stdout, reason = "the table is what it is for")]
-pub(crate) fn run(arguments: &QueueArgs) -> Result<(), Failed> {
+pub(crate) async fn run(arguments: &QueueArgs) -> Result<(), Failed> {
     let corpus = benches::corpus();
-    let cloud = CloudStandIn::start(1)?;
-    for copy in 0..COPIES {
-        for object in &corpus.objects {
-            cloud.put_object(BUCKET, &format!("{copy}/{}", object.key), &object.body);
-        }
-    }
+    let endpoints = store(&corpus, arguments).await?;
     let mut text =
         String::from("| round | bare | watch | share |\n| ---: | ---: | ---: | ---: |\n");
     let mut objects = 0_u32;
     for round in 1..=arguments.rounds {
         let mut seconds = [0.0; 2];
         for (seconds, drainer) in seconds.iter_mut().zip(["bare", "watch"]) {
-            objects = fill(&cloud, &corpus);
-            *seconds = emptied(&cloud, drainer)?;
+            objects = fill(&endpoints.cloud, &corpus);
+            *seconds = emptied(&endpoints, drainer)?;
         }
         let [bare, watch] = seconds.map(|seconds| f64::from(objects) / seconds);
         writeln!(text, "| {round} | {bare:.0} | {watch:.0} | {:.2} |", watch / bare)?;
     }
     println!("{objects} objects; objects a second\n\n{text}");
     Ok(())
+}
+
+/// Starts what serves, with all objects.
+async fn store(corpus: &Corpus, arguments: &QueueArgs) -> Result<Endpoints, Failed> {
+    let cloud = CloudStandIn::start(1)?;
+    cloud.set_latency(Duration::from_millis(arguments.latency_ms.into()));
+    let objects = match &arguments.seaweedfs {
+        Some(weed) => Some(SeaweedServer::start(weed.as_os_str())?),
+        None => None,
+    };
+    let bucket = objects.as_ref().map(bucket_in).transpose()?;
+    for copy in 0..COPIES {
+        for object in &corpus.objects {
+            let key = format!("{copy}/{}", object.key);
+            match &bucket {
+                Some(bucket) => {
+                    let body = object.body.clone();
+                    bucket.put(&Path::parse(key)?, body.into()).await.map(drop)?;
+                }
+                None => cloud.put_object(BUCKET, &key, &object.body),
+            }
+        }
+    }
+    Ok(Endpoints { cloud, objects })
+}
+
+fn bucket_in(server: &SeaweedServer) -> Result<AmazonS3, Failed> {
+    server.create_bucket(BUCKET)?;
+    let (id, secret) = ACCESS_KEY;
+    let builder = AmazonS3Builder::new().with_endpoint(server.url()).with_allow_http(true);
+    let builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+    Ok(builder.with_bucket_name(BUCKET).build()?)
 }
 
 /// Sends a message for each object, under keys that no lake has stored; returns how many.
@@ -84,12 +129,16 @@ fn fill(cloud: &CloudStandIn, corpus: &Corpus) -> u32 {
 }
 
 /// Lets a process of its own empty the queue; returns the seconds until nothing was left in it.
-fn emptied(cloud: &CloudStandIn, drainer: &str) -> Result<f64, Failed> {
+fn emptied(endpoints: &Endpoints, drainer: &str) -> Result<f64, Failed> {
+    let Endpoints { cloud, objects } = endpoints;
     let lake = tempfile::tempdir()?;
     let mut command = Command::new(env::current_exe()?);
-    command.args(["part", "drain", drainer, &cloud.queue_url(), &cloud.url()]);
+    command.args(["part", "drain", drainer, &cloud.queue_url()]);
     command.arg(lake.path().join("lake")).stdout(Stdio::null());
-    command.env("AWS_ACCESS_KEY_ID", "bench").env("AWS_SECRET_ACCESS_KEY", "bench");
+    let (id, secret) = ACCESS_KEY;
+    command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+    let objects_url = objects.as_ref().map_or_else(|| cloud.url(), SeaweedServer::url);
+    command.env("AWS_ENDPOINT_URL", cloud.url()).env("AWS_ENDPOINT_URL_S3", objects_url);
     let started = Instant::now();
     let mut process = command.env("AWS_EC2_METADATA_DISABLED", "true").spawn()?;
     let mut seconds = None;
@@ -115,13 +164,8 @@ fn notification(key: &str, size: usize) -> String {
 }
 
 /// Empties the queue once; returns how many objects were read.
-pub(crate) async fn drain(
-    drainer: Drainer,
-    queue_url: &str,
-    endpoint_url: &str,
-    lake: String,
-) -> Result<u64, Failed> {
-    let aws = AwsOptions { endpoint_url: Some(endpoint_url.to_owned()), ..AwsOptions::default() };
+pub(crate) async fn drain(drainer: Drainer, queue_url: &str, lake: String) -> Result<u64, Failed> {
+    let aws = AwsOptions::default();
     match drainer {
         Drainer::Bare => bare(queue_url, &aws).await,
         Drainer::Watch => {

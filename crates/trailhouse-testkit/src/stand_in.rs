@@ -106,6 +106,8 @@ struct State {
     objects: HashMap<String, Arc<[u8]>>,
     queue: Queue,
     faults: FaultMenu,
+    /// How long an answer with an object takes.
+    latency: Duration,
     random: Random,
     counts: Counts,
 }
@@ -129,6 +131,7 @@ impl CloudStandIn {
             objects: HashMap::new(),
             queue: Queue::default(),
             faults: FaultMenu::default(),
+            latency: Duration::ZERO,
             random: Random::new(seed),
             counts: Counts::default(),
         };
@@ -175,6 +178,11 @@ impl CloudStandIn {
     /// Sets the faults of the requests to come.
     pub fn set_faults(&self, faults: FaultMenu) {
         self.shared.lock().faults = faults;
+    }
+
+    /// Sets how long each answer with an object takes from now on, however many are asked for.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared.lock().latency = latency;
     }
 
     /// Returns how many messages there are.
@@ -244,7 +252,15 @@ impl Shared {
     }
 
     fn perform(&self, request: &Request, is_queue: bool) -> Response {
-        if is_queue { sqs::answer(self, request) } else { s3::answer(&self.lock(), request) }
+        if is_queue {
+            return sqs::answer(self, request);
+        }
+        let (latency, response) = {
+            let state = self.lock();
+            (state.latency, s3::answer(&state, request))
+        };
+        thread::sleep(latency);
+        response
     }
 }
 
