@@ -22,6 +22,7 @@ mod content_hash;
 mod context;
 mod date_trunc;
 mod dialect;
+mod empty;
 pub mod error;
 mod judge;
 mod needle;

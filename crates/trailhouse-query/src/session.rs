@@ -18,6 +18,7 @@ use datafusion::{
 use crate::{
     context::SiteContext,
     date_trunc::utc_date_trunc,
+    empty::EmptyTables,
     error::{QueryError, Vocabulary, classify},
     judge::tables::JudgedTables,
     needle::{FOOTER_BYTES, NewestRows},
@@ -186,6 +187,7 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
     let mut context = SessionContext::new_with_config_rt(config, runtime(options)?);
     datafusion_functions_json::register_all(&mut context)?;
     context.register_udf(utc_date_trunc());
+    context.add_optimizer_rule(Arc::new(EmptyTables));
     context.add_optimizer_rule(Arc::new(NewestRows));
     Ok(context)
 }

@@ -10,6 +10,7 @@ use arrow::{
 };
 use datafusion::{
     catalog::{MemTable, Session, TableProvider},
+    datasource::empty::EmptyTable,
     error::DataFusionError,
 };
 use deltalake_core::{DeltaTable, delta_datafusion::FileSelection, kernel::Add};
@@ -59,6 +60,9 @@ pub(crate) fn rows_in_memory(
     batches: &[RecordBatch],
 ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let schema = as_read(schema);
+    if batches.iter().all(|batch| batch.num_rows() == 0) {
+        return Ok(Arc::new(EmptyTable::new(schema)));
+    }
     let mut read = Vec::with_capacity(batches.len());
     for batch in batches {
         read.push(cast_batch(batch, &schema)?);

@@ -142,6 +142,22 @@ async fn the_newest_rows_are_looked_for_where_they_are() {
     }
 }
 
+#[tokio::test]
+async fn what_joins_with_an_empty_table_of_the_site_reads_nothing() {
+    let place = three_days().await;
+    let session = place.session().await;
+    let named = |join: &str| {
+        format!("SELECT e.event_id FROM events e {join} honeytokens h ON h.value = e.event_name")
+    };
+    for (join, files, rows) in [("JOIN", 0, 0), ("LEFT JOIN", 5, 10), ("RIGHT JOIN", 0, 0)] {
+        let plan = session.explain(&named(join)).await.unwrap();
+        assert_eq!(files_in(&plan), files, "{join}: {plan}");
+        assert_eq!(ndjson(&session, &named(join)).await.lines().count(), rows, "{join}");
+    }
+    let none = "SELECT count(*) AS n FROM intel.indicators";
+    assert_eq!(ndjson(&session, none).await, "{\"n\":0}\n");
+}
+
 /// Files of 200 events each with ids and addresses that say nothing by their order.
 async fn four_files() -> Place {
     let mut commits = Vec::new();
