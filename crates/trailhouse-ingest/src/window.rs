@@ -1,5 +1,6 @@
-//! How many downloads at the same time: found by itself, one more for each full window that
-//! succeeds, half as many when the store asks to slow down.
+//! How many downloads at the same time: found by itself, half as many when the store asks to slow
+//! down. Until it first does, one more for each that succeeds; from then on, one more for each full
+//! window that succeeds.
 
 /// The place of a download among all that were begun.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,16 +14,15 @@ pub(crate) struct FetchWindow {
     /// Downloads that succeeded since the size changed.
     successes: u32,
     next: FetchNumber,
-    /// The first download that was begun after the last cut.
-    since_cut: FetchNumber,
+    /// The first download that was begun after the last cut; nothing while there was none.
+    since_cut: Option<FetchNumber>,
 }
 
 impl FetchWindow {
     pub(crate) fn new(size_first: u32, size_max: u32) -> Self {
         let size_max = size_max.max(1);
         let size = size_first.clamp(1, size_max);
-        let (next, since_cut) = (FetchNumber::default(), FetchNumber::default());
-        Self { size, size_max, successes: 0, next, since_cut }
+        Self { size, size_max, successes: 0, next: FetchNumber::default(), since_cut: None }
     }
 
     pub(crate) fn size(&self) -> u32 {
@@ -46,11 +46,11 @@ impl FetchWindow {
     }
 
     pub(crate) fn succeeded(&mut self, number: FetchNumber) {
-        if number < self.since_cut {
+        if self.is_before_cut(number) {
             return;
         }
         self.successes = self.successes.saturating_add(1);
-        if self.successes >= self.size {
+        if self.successes >= self.size || self.since_cut.is_none() {
             self.size = self.size.saturating_add(1).min(self.size_max);
             self.successes = 0;
         }
@@ -59,12 +59,16 @@ impl FetchWindow {
     /// Halves the window, once for all that were under way together: what was begun before the last
     /// cut says nothing about the size since.
     pub(crate) fn throttled(&mut self, number: FetchNumber) {
-        if number < self.since_cut {
+        if self.is_before_cut(number) {
             return;
         }
         self.size = (self.size / 2).max(1);
         self.successes = 0;
-        self.since_cut = self.next;
+        self.since_cut = Some(self.next);
+    }
+
+    fn is_before_cut(&self, number: FetchNumber) -> bool {
+        self.since_cut.is_some_and(|since| number < since)
     }
 }
 
@@ -77,8 +81,20 @@ mod tests {
     }
 
     #[test]
-    fn a_full_window_of_successes_opens_it_by_one() {
-        let mut window = FetchWindow::new(2, 4);
+    fn each_success_opens_it_until_the_first_throttle() {
+        let mut window = FetchWindow::new(2, 6);
+        for size in [3, 4, 5, 6, 6] {
+            let number = window.begin();
+            window.succeeded(number);
+            assert_eq!(window.size(), size);
+        }
+    }
+
+    #[test]
+    fn after_a_throttle_a_full_window_of_successes_opens_it_by_one() {
+        let mut window = FetchWindow::new(4, 4);
+        let number = window.begin();
+        window.throttled(number);
         for (successes, size) in [(1, 2), (1, 3), (2, 3), (1, 4), (100, 4)] {
             for number in begin(&mut window, successes) {
                 window.succeeded(number);
