@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Display, Formatter, Write as _},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -79,13 +79,12 @@ impl Report {
         Self { size, rounds, ingest: Vec::new(), optimized: None, queries: Vec::new() }
     }
 
-    /// Writes `report.md` and `report.json` into a folder named by day and machine.
+    /// Writes `report.md` and `report.json` into a new folder named by day and machine.
     pub(crate) fn write(&self, runs: &Path, set: &QuerySet) -> Result<PathBuf, Failed> {
         let now = SystemClock.now().to_string();
         let day = now.split('T').next().unwrap_or_default();
         let machine = Machine::look();
-        let folder = runs.join(format!("{day}-{}", machine.slug()));
-        fs::create_dir_all(&folder)?;
+        let folder = new_folder(runs, &format!("{day}-{}", machine.slug()))?;
         let mut text = format!(
             "# {day}\n\n{machine}\n\n{} events in {} objects, {:.0} MiB gzip, {:.0} MiB inflated; {} \
              rounds. Ratios pair the runs of one round: median (least to greatest).\n\n",
@@ -264,5 +263,20 @@ impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { processor, processors, memory_gib, commit } = self;
         write!(f, "{processor}, {processors} processors, {memory_gib} GiB; commit {commit}.")
+    }
+}
+
+/// Makes a folder of this name, numbered where there is one.
+fn new_folder(runs: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(runs)?;
+    let (mut folder, mut number) = (runs.join(name), 1_u32);
+    loop {
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number += 1;
+                folder = runs.join(format!("{name}-{number}"));
+            }
+            made => return made.map(|()| folder),
+        }
     }
 }
