@@ -157,6 +157,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "deltalake-core",
             "futures",
             "maxminddb",
+            "object_store",
             "parquet",
             "serde_json",
             "strsim",
