@@ -31,6 +31,7 @@ mod open;
 pub mod output;
 mod params;
 mod planner;
+mod predicates;
 mod rows;
 mod scope;
 mod session;

@@ -8,7 +8,7 @@ use datafusion::{
     datasource::ViewTable,
     error::DataFusionError,
     execution::{
-        SessionState,
+        SessionState, SessionStateBuilder,
         memory_pool::{FairSpillPool, TrackConsumersPool},
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
@@ -24,6 +24,7 @@ use crate::{
     needle::{FOOTER_BYTES, NewestRows},
     open::{EVENTS, EVENTS_BEFORE, ScopedEvents},
     planner::{Planner, on_planning_stack},
+    predicates::PredicatesOnce,
     stream::QueryStream,
     tables::Providers,
     unique::{EVENTS_UNIQUE, UniqueEvents},
@@ -184,7 +185,13 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
     settings.execution.parquet.reorder_filters = true;
     // Half a megabyte, as it is by default, is more than most files have.
     settings.execution.parquet.metadata_size_hint = usize::try_from(FOOTER_BYTES).ok();
-    let mut context = SessionContext::new_with_config_rt(config, runtime(options)?);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime(options)?)
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(PredicatesOnce))
+        .build();
+    let mut context = SessionContext::new_with_state(state);
     datafusion_functions_json::register_all(&mut context)?;
     context.register_udf(utc_date_trunc());
     context.add_optimizer_rule(Arc::new(EmptyTables));

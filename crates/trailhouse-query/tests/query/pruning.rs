@@ -64,6 +64,23 @@ async fn partitions_and_file_statistics_rule_out_files() {
 }
 
 #[tokio::test]
+async fn a_scan_has_each_predicate_once() {
+    let place = three_days().await;
+    let session = place.session().await;
+    for predicate in ["event_name = 'CreateUser'", "event_name LIKE '%User' AND aws_region <> 'x'"]
+    {
+        let sql = format!("SELECT event_id FROM events WHERE {predicate}");
+        let plan = session.explain(&sql).await.unwrap();
+        let scan = plan.split_once(", predicate=").expect("a predicate").1;
+        let scan = scan.split_once(", pruning_predicate=").map_or(scan, |(scan, _)| scan);
+        for column in ["aws_region", "event_name"] {
+            let once = usize::from(predicate.contains(column));
+            assert_eq!(scan.matches(column).count(), once, "{plan}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_field_of_the_identity_rules_out_files_as_its_flat_column_does() {
     let mut other = record("CreateUser", "2026-05-01T08:00:00Z");
     other["userIdentity"]["arn"] = Value::from("arn:aws:iam::111122223333:user/zoe");
