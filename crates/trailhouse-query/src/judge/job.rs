@@ -16,7 +16,7 @@ use trailhouse_model::EventTime;
 
 use super::{
     Period,
-    bind::{Binding, bind, without_empty_parts},
+    bind::{Binding, bind, is_empty, without_empty_parts},
     leaf::{LeafSpec, judged_scans},
     period::{TimedRows, within},
     prepare::Prepared,
@@ -168,7 +168,8 @@ impl Job {
             plan: prepared.plan.clone(),
             prepared: Arc::clone(prepared),
             runs,
-            is_shared: !prepared.leaves.is_empty(),
+            // What has no row whatever the tables hold reads none of them.
+            is_shared: !prepared.leaves.is_empty() || is_empty(&prepared.plan),
         }
     }
 

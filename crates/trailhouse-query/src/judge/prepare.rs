@@ -14,6 +14,7 @@ use super::{
     tables::{Judged, JudgedTables},
 };
 use crate::{
+    empty::reads_empty_table,
     error::QueryError,
     planner::{Planner, on_planning_stack},
 };
@@ -43,7 +44,11 @@ impl Prepared {
             let engine = |error: DataFusionError| planner.failed(&error, &sql);
             let state = planner.context.state();
             let plan = tables.mark(plan).map_err(engine)?;
-            let plan = state.optimize(&plan).map_err(engine)?;
+            let again = reads_empty_table(&plan).map_err(engine)?;
+            let mut plan = state.optimize(&plan).map_err(engine)?;
+            if again {
+                plan = state.optimize(&plan).map_err(engine)?;
+            }
             let mut prepared = Self { plan, leaves: Vec::new(), first_day_before, millis: 0 };
             let schema = tables.schema();
             let kinds = kind_columns(&schema);
