@@ -14,7 +14,8 @@ use datafusion::{
 };
 
 /// Tells the optimiser of a table that it has no rows, or of a scan that its predicates let none
-/// through, so that a join with it reads nothing at all. A site without honeytokens has detections of their use all the same.
+/// through, so that a join with it reads nothing at all. A site without honeytokens has detections
+/// of their use all the same.
 #[derive(Debug)]
 pub(crate) struct EmptyTables;
 
