@@ -20,7 +20,7 @@ use trailhouse_query::rows_as_json;
 use trailhouse_sample::SampleObject;
 use trailhouse_service::{
     AwsOptions, CompactionOptions, Drain, Durability, IngestSelection, IngestSettings, LakeAddress,
-    OptimizeSettings, TableName, ingest, optimize,
+    OptimizeSettings, TableName, blocking_threads, ingest, optimize,
 };
 
 use crate::{
@@ -81,8 +81,7 @@ impl Part {
 /// The program's own runtime: the allocator keeps freed memory for each thread, so their number tells
 /// in the peak.
 fn as_in_the_program() -> io::Result<Runtime> {
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    Builder::new_multi_thread().enable_all().max_blocking_threads(processors + 2).build()
+    Builder::new_multi_thread().enable_all().max_blocking_threads(blocking_threads()).build()
 }
 
 fn decode_once() -> Result<Value, Failed> {

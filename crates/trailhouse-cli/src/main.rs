@@ -8,9 +8,10 @@ mod exit;
 mod logging;
 mod terminal;
 
-use std::{process::ExitCode, thread};
+use std::process::ExitCode;
 
 use clap::Parser;
+use trailhouse_service::blocking_threads;
 
 use crate::{args::Cli, exit::Exit, terminal::Terminal};
 
@@ -55,10 +56,4 @@ fn main() -> ExitCode {
     // Blocking reads of standard input or slow stores must not hold up the end.
     runtime.shutdown_background();
     exit.into()
-}
-
-/// Returns how many threads may wait for files and encode rows. The allocator keeps freed memory
-/// for each thread, so more threads than there is work for only hold memory.
-fn blocking_threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from) + 2
 }

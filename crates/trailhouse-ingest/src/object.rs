@@ -63,7 +63,7 @@ pub(crate) struct Verdict {
 /// What is known of one object in work.
 #[derive(Debug)]
 pub(crate) struct ObjectWork {
-    /// As it is asked for now: the first or the other reading of its key.
+    /// As it is asked for: the first or the other reading of its key.
     pub(crate) object: ObjectRef,
     /// The identity of `object`.
     pub(crate) id: ObjectId,

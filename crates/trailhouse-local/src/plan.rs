@@ -254,12 +254,8 @@ impl<R: Read> Planner<R> {
     }
 
     fn add_file(&mut self, file: FoundFile) {
-        if self.paths.insert(ObjectId::from_parts(&[file
-            .path
-            .path()
-            .as_os_str()
-            .as_encoded_bytes()]))
-        {
+        let path = file.path.path();
+        if self.paths.insert(ObjectId::from_parts(&[path.as_os_str().as_encoded_bytes()])) {
             self.planned.push(PlannedObject::File(file));
         }
     }
