@@ -17,6 +17,7 @@
 //!
 //! The schema `stored` has the same tables without what the views add.
 
+mod common_parts;
 mod conditions;
 mod content_hash;
 mod context;

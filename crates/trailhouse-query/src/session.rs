@@ -16,6 +16,7 @@ use datafusion::{
 };
 
 use crate::{
+    common_parts::CommonParts,
     context::SiteContext,
     date_trunc::utc_date_trunc,
     empty::EmptyTables,
@@ -189,6 +190,7 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
         .with_config(config)
         .with_runtime_env(runtime(options)?)
         .with_default_features()
+        .with_query_planner(Arc::new(CommonParts))
         .with_physical_optimizer_rule(Arc::new(PredicatesOnce))
         .build();
     let mut context = SessionContext::new_with_state(state);

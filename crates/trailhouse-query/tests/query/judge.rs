@@ -82,6 +82,16 @@ fn shapes() -> Vec<(String, String)> {
         "SELECT 1 AS one",
         "SELECT event_id FROM events WHERE event_name IN (SELECT event_name FROM events_before \
          WHERE error_code IS NOT NULL)",
+        // Alike but for the rows of their leaves.
+        "WITH made AS (SELECT user_identity_arn AS arn, count(*) AS n FROM events \
+         WHERE event_name LIKE 'Create%' GROUP BY 1), \
+         deleted AS (SELECT user_identity_arn AS arn, count(*) AS n FROM events \
+         WHERE event_name LIKE 'Delete%' GROUP BY 1) \
+         SELECT coalesce(m.arn, d.arn) AS arn, m.n AS made, d.n AS deleted \
+         FROM made AS m FULL JOIN deleted AS d ON m.arn = d.arn",
+        "WITH calls AS (SELECT user_identity_arn AS arn, event_name, count(*) AS n FROM events GROUP BY 1, 2) \
+         SELECT a.arn, a.event_name, b.event_name AS other FROM calls AS a JOIN calls AS b \
+         ON a.arn = b.arn WHERE a.event_name < b.event_name",
     ];
     let named = statements.iter().enumerate();
     named.map(|(index, sql)| (format!("shape {index}"), (*sql).to_owned())).collect()

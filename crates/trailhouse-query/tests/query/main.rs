@@ -8,6 +8,7 @@
 )]
 
 mod baselines;
+mod common_parts;
 mod context;
 mod errors;
 mod formats;
