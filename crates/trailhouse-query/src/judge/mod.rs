@@ -18,6 +18,7 @@ mod explain;
 mod job;
 mod kind;
 mod leaf;
+mod merge;
 mod newest;
 pub(crate) mod period;
 mod prepare;

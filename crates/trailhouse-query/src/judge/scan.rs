@@ -27,6 +27,7 @@ use super::{
     dispatch::{Candidates, Dispatcher, columns_at},
     kind::{cannot_fail, kind_columns},
     leaf::{Leaf, Predicate},
+    merge::Merged,
 };
 use crate::opaque::OpaqueView;
 
@@ -103,7 +104,8 @@ impl SharedScan {
         context: Arc<TaskContext>,
     ) -> Result<Collected, DataFusionError> {
         let started = Instant::now();
-        let work = Arc::new(Work::new(&self)?);
+        let merged = Merged::of(&self.leaves);
+        let work = Arc::new(Work::new(&self, &merged.leaves)?);
         let streams = execute_stream_partitioned(Arc::clone(&plan), context)?;
         let mut tasks = JoinSet::new();
         for (partition, stream) in streams.into_iter().enumerate() {
@@ -118,7 +120,7 @@ impl SharedScan {
         cost.rows = rows_read;
         cost.files_pruned = self.files.saturating_sub(cost.files);
         let buffers = std::mem::replace(&mut *work.buffers(), Buffers::new(0, 0));
-        Ok(Collected { rows: buffers.into_rows(), cost })
+        Ok(Collected { rows: merged.split(&buffers.into_rows())?, cost })
     }
 
     fn schema(&self) -> SchemaRef {
@@ -144,15 +146,15 @@ struct Work {
 }
 
 impl Work {
-    fn new(scan: &SharedScan) -> Result<Self, DataFusionError> {
+    fn new(scan: &SharedScan, leaves: &[Leaf]) -> Result<Self, DataFusionError> {
         let table = scan.schema();
         let read: BTreeMap<usize, usize> =
             scan.columns().into_iter().enumerate().map(|(place, column)| (column, place)).collect();
         let place = |columns: &[usize]| -> Vec<usize> {
             columns.iter().filter_map(|column| read.get(column).copied()).collect()
         };
-        let mut placed = Vec::with_capacity(scan.leaves.len());
-        for leaf in &scan.leaves {
+        let mut placed = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
             let columns: Vec<usize> =
                 leaf.spec.columns.iter().copied().chain(scan.extra_column).collect();
             placed.push(Placed {
@@ -166,11 +168,11 @@ impl Work {
         }
         let kind_columns: Vec<usize> = kind_columns(&table);
         Ok(Self {
-            leaves: scan.leaves.clone().into(),
+            leaves: leaves.into(),
             placed,
             kinds: place(&kind_columns),
             kind_schema: Arc::new(table.project(&kind_columns)?),
-            buffers: Mutex::new(Buffers::new(scan.leaves.len(), scan.bytes_max)),
+            buffers: Mutex::new(Buffers::new(leaves.len(), scan.bytes_max)),
         })
     }
 
