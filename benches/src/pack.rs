@@ -22,6 +22,10 @@ pub(crate) struct PackArgs {
     /// How often each has its turn
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// The most MiB of rows that are held for all detections; the engine's own limit where it is
+    /// left out
+    #[arg(long, value_name = "MIB")]
+    buffer_mib: Option<u32>,
 }
 
 /// Lets both have their turns and prints the seconds.
@@ -32,6 +36,10 @@ pub(crate) async fn run(arguments: &PackArgs) -> Result<(), Failed> {
     let pack = load_pack(None)?;
     let questions: Vec<Question<'_>> =
         pack.entries.iter().map(|it| Question::new("rule", &it.detection.sql)).collect();
+    let mut limits = JudgeLimits::default();
+    if let Some(mib) = arguments.buffer_mib {
+        limits.buffer_bytes_max = u64::from(mib) * 1024 * 1024;
+    }
     let mut columns = String::new();
     let mut slowest: Vec<(u64, bool, &str)> = Vec::new();
     println!(
@@ -49,7 +57,7 @@ pub(crate) async fn run(arguments: &PackArgs) -> Result<(), Failed> {
         let once = started.elapsed().as_secs_f64();
         let session = open(&lake, scope()).await?;
         let started = Instant::now();
-        let judged = session.judge(&questions, &JudgeLimits::default()).await?;
+        let judged = session.judge(&questions, &limits).await?;
         let seconds = started.elapsed().as_secs_f64();
         let failed = judged.answers.iter().filter(|answer| answer.outcome.is_err()).count();
         if failed > 0 {

@@ -139,6 +139,10 @@ fn writer_properties(
     for column in paged.unwrap_or_default() {
         properties = properties.set_column_statistics_enabled(ColumnPath::from(*column), by_page);
     }
+    for column in table.coded_columns() {
+        properties =
+            properties.set_column_compression(ColumnPath::from(column), Compression::SNAPPY);
+    }
     for (column, storage) in table.storage() {
         let path = ColumnPath::from(*column);
         properties = match storage {
@@ -153,6 +157,7 @@ fn writer_properties(
             Storage::Unordered => {
                 properties.set_column_statistics_enabled(path, EnabledStatistics::None)
             }
+            Storage::Ids => properties,
         };
     }
     for column in table.needle_columns() {
@@ -195,7 +200,7 @@ fn partition_values(table: TableName, value: Option<String>) -> HashMap<String, 
 /// need escaping in a path is replaced, and no reader ever has to unescape it.
 fn file_path(table: TableName, partition: Option<&str>, is_ordered: bool) -> String {
     let kind = if is_ordered { ORDERED } else { "part-" };
-    let name = format!("{kind}{}.zstd.parquet", Uuid::now_v7());
+    let name = format!("{kind}{}.parquet", Uuid::now_v7());
     match table.partition_column() {
         Some(column) => format!("{column}={}/{name}", folder_name(partition)),
         None => name,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use parquet::{
-    basic::Encoding,
+    basic::{Compression, Encoding},
     file::{
         metadata::ColumnChunkMetaData,
         properties::ReaderProperties,
@@ -39,6 +39,20 @@ fn check(reader: &SerializedFileReader<File>, event_id: &str, is_ordered: bool) 
     assert!(encodings("event_id").contains(&Encoding::DELTA_LENGTH_BYTE_ARRAY));
     assert_eq!(encodings("event_time").contains(&Encoding::DELTA_BINARY_PACKED), !is_ordered);
     assert!(encodings("event_name").contains(&Encoding::RLE_DICTIONARY));
+    for (name, is_coded) in [
+        ("event_name", true),
+        ("user_identity_arn", true),
+        ("read_only", true),
+        ("event_id", false),
+        ("event_time", false),
+        ("user_identity_access_key_id", false),
+        ("request_parameters", false),
+        ("resources.list.element.arn", false),
+    ] {
+        let codec = column(name).1.compression();
+        assert_eq!(codec == Compression::SNAPPY, is_coded, "{name}: {codec}");
+        assert_eq!(matches!(codec, Compression::ZSTD(_)), !is_coded, "{name}: {codec}");
+    }
     assert!(column("event_name").1.statistics().is_some());
     assert!(column("request_parameters").1.statistics().is_none());
     let filter = group.get_column_bloom_filter(column("event_id").0).unwrap();

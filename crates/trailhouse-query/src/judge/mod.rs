@@ -86,7 +86,7 @@ pub struct JudgeLimits {
 impl Default for JudgeLimits {
     fn default() -> Self {
         Self {
-            buffer_bytes_max: 256 * 1024 * 1024,
+            buffer_bytes_max: 512 * 1024 * 1024,
             memory_bytes_per_question: None,
             timeout_per_question: Duration::from_secs(300),
             rows_max: 1_000_000,
