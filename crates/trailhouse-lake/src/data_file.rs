@@ -37,7 +37,11 @@ const BLOOM_VALUES_MAX: u64 = 131_072;
 /// The share of row groups that are read in vain. Fewer would cost more in filters than in rows:
 /// eight bits a value are what they take for this.
 const BLOOM_FALSE_POSITIVES: f64 = 0.03;
-/// Times that are not in order: worth more work than text, for which it gains nothing.
+/// What arrives is soon compacted, and random ids gain nothing from more work.
+const ZSTD_LEVEL: i32 = 1;
+/// Text in files that stay, where like rows stand together.
+const ORDERED_ZSTD_LEVEL: i32 = 6;
+/// Times that are not in order.
 const TIMES_ZSTD_LEVEL: i32 = 3;
 /// What other Delta writers call the folder of rows without a partition value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -120,14 +124,16 @@ fn writer_properties(
     let by_page = if has_pages { EnabledStatistics::Page } else { EnabledStatistics::Chunk };
     let paged = table.paged_columns();
     let bounds = if paged.is_some() { EnabledStatistics::Chunk } else { by_page };
-    let level = ZstdLevel::try_new(TIMES_ZSTD_LEVEL)?;
+    let zstd = |level| Ok::<_, ParquetError>(Compression::ZSTD(ZstdLevel::try_new(level)?));
+    let (quick, of_times) = (zstd(ZSTD_LEVEL)?, zstd(TIMES_ZSTD_LEVEL)?);
+    let of_text = if is_ordered { zstd(ORDERED_ZSTD_LEVEL)? } else { quick };
     let times = |properties: WriterPropertiesBuilder, path: ColumnPath| {
         properties
             .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_compression(path, Compression::ZSTD(level))
+            .set_column_compression(path, of_times)
     };
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(of_text)
         .set_dictionary_enabled(true)
         .set_statistics_enabled(bounds)
         .set_offset_index_disabled(!has_pages)
@@ -148,6 +154,7 @@ fn writer_properties(
         properties = match storage {
             Storage::Distinct => properties
                 .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_compression(path.clone(), quick)
                 .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
             Storage::Ascending if is_ordered => times(properties, path),
             Storage::Repeated => times(properties, path),
@@ -157,7 +164,7 @@ fn writer_properties(
             Storage::Unordered => {
                 properties.set_column_statistics_enabled(path, EnabledStatistics::None)
             }
-            Storage::Ids => properties,
+            Storage::Ids => properties.set_column_compression(path, quick),
         };
     }
     for column in table.needle_columns() {
