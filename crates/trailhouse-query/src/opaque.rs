@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
-    common::Column,
+    common::{Column, tree_node::TreeNode},
     datasource::{TableType, provider_as_source},
     error::DataFusionError,
     logical_expr::{
@@ -122,8 +122,12 @@ pub(crate) fn exact_where(
 }
 
 fn is_about_one_row(filter: &Expr) -> bool {
-    use datafusion::common::tree_node::TreeNode;
-    let asks_others = filter.exists(|expr| {
+    !filter.is_volatile() && matches!(asks_others(filter), Ok(false))
+}
+
+/// Says whether an expression reads other plans.
+pub(crate) fn asks_others(expr: &Expr) -> Result<bool, DataFusionError> {
+    expr.exists(|expr| {
         Ok(matches!(
             expr,
             Expr::ScalarSubquery(_)
@@ -132,6 +136,5 @@ fn is_about_one_row(filter: &Expr) -> bool {
                 | Expr::SetComparison(_)
                 | Expr::OuterReferenceColumn(..)
         ))
-    });
-    !filter.is_volatile() && matches!(asks_others, Ok(false))
+    })
 }

@@ -7,8 +7,10 @@ use datafusion::{
     common::tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     datasource::source_as_provider,
     error::DataFusionError,
-    logical_expr::{Expr, LogicalPlan},
+    logical_expr::LogicalPlan,
 };
+
+use crate::opaque::asks_others;
 
 /// A grouping, and the tables that it reads.
 #[derive(Debug, Clone)]
@@ -47,20 +49,6 @@ impl Part {
             && self.tables.iter().zip(&other.tables).all(is)
             && self.plan == other.plan
     }
-}
-
-/// Says whether an expression reads other plans.
-fn asks_others(expr: &Expr) -> Result<bool, DataFusionError> {
-    expr.exists(|expr| {
-        Ok(matches!(
-            expr,
-            Expr::ScalarSubquery(_)
-                | Expr::InSubquery(_)
-                | Expr::Exists(_)
-                | Expr::SetComparison(_)
-                | Expr::OuterReferenceColumn(..)
-        ))
-    })
 }
 
 /// Returns the groupings that stand in a plan more than once, each after those that are in it.

@@ -69,3 +69,56 @@ fn has_same_rows(one: &LeafSpec, other: &LeafSpec) -> bool {
         && has_all(one, other)
         && has_all(other, one)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+    use datafusion::logical_expr::{Expr, col, lit};
+
+    use super::*;
+    use crate::judge::tables::Judged;
+
+    fn leaf(columns: &[usize], filters: &[Expr], first_day: Option<i32>) -> Leaf {
+        let (columns, filters) = (columns.to_vec(), filters.to_vec());
+        let spec = LeafSpec { table: Judged::Events, columns, filters, first_day };
+        Leaf { spec, kind: None, kind_expr: None, rest: None }
+    }
+
+    /// One row; each column has the place that it has in the table, and the last one 99.
+    fn row(columns: &[usize]) -> RecordBatch {
+        let value = |value: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![value])) };
+        let named = columns
+            .iter()
+            .map(|place| (format!("c{place}"), value(i64::try_from(*place).unwrap())));
+        RecordBatch::try_from_iter(named.chain([("time".to_owned(), value(99))])).unwrap()
+    }
+
+    #[test]
+    fn leaves_of_the_same_rows_are_one_and_each_gets_its_own_columns_in_their_order() {
+        let (made, denied) = (col("event_name").eq(lit("a")), col("error_code").is_not_null());
+        let leaves = [
+            leaf(&[4, 1], &[made.clone(), denied.clone()], None),
+            leaf(&[2], std::slice::from_ref(&made), None),
+            leaf(&[3, 4], &[denied.clone(), made.clone()], None),
+            leaf(&[3, 4], &[denied, made], Some(7)),
+            leaf(&[], &[], None),
+        ];
+        let merged = Merged::of(&leaves);
+        let columns: Vec<&[usize]> =
+            merged.leaves.iter().map(|leaf| leaf.spec.columns.as_slice()).collect();
+        assert_eq!(columns, [&[1, 3, 4][..], &[2], &[3, 4], &[]]);
+        let rows =
+            [Some(vec![row(&[1, 3, 4])]), None, Some(vec![row(&[3, 4])]), Some(vec![row(&[])])];
+        let split = merged.split(&rows).unwrap();
+        let expected = [
+            Some(vec![row(&[4, 1])]),
+            None,
+            Some(vec![row(&[3, 4])]),
+            Some(vec![row(&[3, 4])]),
+            Some(vec![row(&[])]),
+        ];
+        assert_eq!(split, expected);
+    }
+}

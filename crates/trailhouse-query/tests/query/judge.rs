@@ -82,6 +82,8 @@ fn shapes() -> Vec<(String, String)> {
         "SELECT 1 AS one",
         "SELECT event_id FROM events WHERE event_name IN (SELECT event_name FROM events_before \
          WHERE error_code IS NOT NULL)",
+        "SELECT event_id FROM events WHERE error_code IS NULL AND event_name LIKE 'C%'",
+        "SELECT user_agent, event_time FROM events WHERE event_name LIKE 'C%' AND error_code IS NULL",
         // Alike but for the rows of their leaves.
         "WITH made AS (SELECT user_identity_arn AS arn, count(*) AS n FROM events \
          WHERE event_name LIKE 'Create%' GROUP BY 1), \
