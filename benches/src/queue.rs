@@ -32,7 +32,7 @@ const COPIES: u32 = 4;
 const POLL: Duration = Duration::from_millis(10);
 const VISIBILITY: Duration = Duration::from_secs(300);
 /// Loops of the bare reader side by side; each gets the objects of a receive at once.
-const LOOPS: usize = 8;
+const LOOPS: usize = 13;
 /// A loop ends after so many empty answers in a row.
 const EMPTY_MAX: u32 = 2;
 

@@ -100,7 +100,7 @@ impl Default for IngestLimits {
             messages_in_flight_max: 3_000,
             objects_in_flight_max: 4_000,
             objects_per_look_up_max: 500,
-            fetches_in_flight_max: 64,
+            fetches_in_flight_max: 128,
             fetch_window_first: 8,
             bytes_in_flight_max: 128 * MIB,
             compressed_bytes_max: 128 * MIB,
