@@ -156,9 +156,9 @@ fn writer_properties(
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_compression(path.clone(), quick)
                 .set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY),
-            Storage::Ascending if is_ordered => times(properties, path),
+            Storage::Arriving if is_ordered => times(properties, path),
             Storage::Repeated => times(properties, path),
-            Storage::Near | Storage::Ascending => properties
+            Storage::Near | Storage::Arriving => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
             Storage::Unordered => {

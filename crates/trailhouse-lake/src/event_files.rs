@@ -1,12 +1,12 @@
-//! Data files of events: one for each day in a commit, rows by time.
+//! Data files of events: one for each day in a commit, rows as their objects have them.
+//!
+//! Rows of an object are of one account and region and lie close in time. They compress better
+//! beside each other than by time, and most of them need not be copied.
 
 use std::{collections::HashMap, sync::Arc};
 
 use arrow_array::{
-    Array, Date32Array, RecordBatch, TimestampMicrosecondArray,
-    cast::AsArray,
-    new_null_array,
-    types::{Date32Type, TimestampMicrosecondType},
+    Array, Date32Array, RecordBatch, cast::AsArray, new_null_array, types::Date32Type,
 };
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use arrow_select::interleave::interleave;
@@ -24,15 +24,17 @@ use crate::{
     tables::{EVENT_DATE, TableName},
 };
 
-/// Rows that are put in order and encoded at a time.
+/// Rows that are gathered and encoded at a time.
 const CHUNK_ROWS: usize = 8_192;
+/// Rows that lie together are encoded where they are, from this many on. To encode a few rows by
+/// themselves costs more than to copy them.
+const RUN_ROWS_MIN: usize = 256;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// Where one row lies, with what it is ordered by.
+/// Where one row lies, and the day that it goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RowPlace {
     date: Option<i32>,
-    time: Option<i64>,
     batch: u32,
     row: u32,
 }
@@ -40,6 +42,11 @@ struct RowPlace {
 impl RowPlace {
     fn in_batches(self) -> (usize, usize) {
         (index(self.batch), index(self.row))
+    }
+
+    /// Says whether the other row lies behind this one.
+    fn is_before(self, other: Self) -> bool {
+        self.batch == other.batch && self.row.checked_add(1) == Some(other.row)
     }
 }
 
@@ -101,19 +108,18 @@ fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {
     let schema = Arc::new(Schema::new(schema.fields().clone()));
     let (sources, runs) = sources(objects);
     let mut batches = Vec::with_capacity(sources.len());
-    let mut orders = Vec::with_capacity(sources.len());
+    let mut days = Vec::with_capacity(sources.len());
     for source in sources {
         check_columns(source)?;
         batches.push(without_date(source, &schema)?);
-        orders.push(order_columns(source)?);
+        days.push(dates(source)?);
     }
     let repeats = repeats(&batches, &runs)?;
     let mut places = Vec::new();
     for run in runs {
-        let Some((dates, times)) = orders.get(run.batch) else { continue };
+        let Some(dates) = days.get(run.batch) else { continue };
         places.extend(run.rows.map(|row| RowPlace {
             date: dates.is_valid(row).then(|| dates.value(row)),
-            time: times.is_valid(row).then(|| times.value(row)),
             batch: narrow(run.batch),
             row: narrow(row),
         }));
@@ -141,14 +147,10 @@ fn sources(objects: &[CommitObject]) -> (Vec<&RecordBatch>, Vec<Run>) {
     (batches, runs)
 }
 
-fn order_columns(
-    batch: &RecordBatch,
-) -> Result<(&Date32Array, &TimestampMicrosecondArray), LakeError> {
+fn dates(batch: &RecordBatch) -> Result<&Date32Array, LakeError> {
     let dates = batch.column_by_name(EVENT_DATE);
-    let times = batch.column_by_name("event_time");
     dates
         .and_then(|column| column.as_primitive_opt::<Date32Type>())
-        .zip(times.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>()))
         .ok_or_else(|| mismatch(EVENT_DATE))
 }
 
@@ -173,15 +175,49 @@ pub(crate) fn mismatch(column: &str) -> LakeError {
 }
 
 fn encode_day(batches: &[RecordBatch], places: &[RowPlace]) -> Result<EncodedFile, LakeError> {
-    let chunks = places.chunks(CHUNK_ROWS).map(|chunk| {
-        let chunk: Vec<_> = chunk.iter().map(|place| place.in_batches()).collect();
-        gathered(batches, &chunk).map_err(LakeError::rows(TableName::Events, "sort rows"))
+    let chunks = chunks(places).into_iter().map(|chunk| {
+        let rows = chunk_rows(batches, chunk);
+        rows.map_err(LakeError::rows(TableName::Events, "gather rows"))
     });
     let table = TableName::Events;
     let date = places.first().and_then(|place| place.date);
     let (schema, partition) = (table.file_schema(), date.map(date_text));
     let shape = FileShape { table, schema, partition, rows_max: places.len(), is_ordered: false };
     encode_file(shape, chunks)
+}
+
+/// Cuts the rows of a day into those that are encoded at a time: long runs by themselves, what is
+/// between them together.
+fn chunks(places: &[RowPlace]) -> Vec<&[RowPlace]> {
+    let mut chunks = Vec::new();
+    // What is before `start` is in chunks, what is from there to `end` waits for company.
+    let (mut start, mut end) = (0, 0);
+    for run in places.chunk_by(|a, b| a.is_before(*b)) {
+        let is_long = run.len() >= RUN_ROWS_MIN;
+        if is_long || end - start + run.len() > CHUNK_ROWS {
+            chunks.extend(places.get(start..end).filter(|chunk| !chunk.is_empty()));
+            start = end;
+        }
+        end += run.len();
+        if is_long {
+            chunks.push(run);
+            start = end;
+        }
+    }
+    chunks.extend(places.get(start..end).filter(|chunk| !chunk.is_empty()));
+    chunks
+}
+
+fn chunk_rows(batches: &[RecordBatch], chunk: &[RowPlace]) -> Result<RecordBatch, ArrowError> {
+    let is_run = chunk.windows(2).all(|pair| matches!(pair, [a, b] if a.is_before(*b)));
+    if let (true, Some(first)) = (is_run, chunk.first()) {
+        let (batch, row) = first.in_batches();
+        if let Some(batch) = batches.get(batch) {
+            return Ok(batch.slice(row, chunk.len()));
+        }
+    }
+    let chunk: Vec<_> = chunk.iter().map(|place| place.in_batches()).collect();
+    gathered(batches, &chunk)
 }
 
 /// Gathers rows by the numbers of their batch and their own. Only the batches that have some of them
@@ -224,7 +260,7 @@ fn without_date(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, 
     let kept = columns.filter(|(field, _)| field.name() != EVENT_DATE);
     let kept = kept.map(|(_, column)| Arc::clone(column)).collect();
     RecordBatch::try_new(Arc::clone(schema), kept)
-        .map_err(LakeError::rows(TableName::Events, "sort rows"))
+        .map_err(LakeError::rows(TableName::Events, "gather rows"))
 }
 
 fn date_text(days: i32) -> String {
@@ -244,13 +280,37 @@ mod tests {
         assert_eq!(date_text(-1), "1969-12-31");
     }
 
+    fn place(date: Option<i32>, batch: u32, row: u32) -> RowPlace {
+        RowPlace { date, batch, row }
+    }
+
     #[test]
-    fn rows_are_ordered_by_day_and_time() {
-        let place = |date, time, row| RowPlace { date, time, batch: 0, row };
-        let mut places =
-            [place(Some(1), Some(5), 2), place(None, None, 1), place(Some(1), Some(4), 3)];
+    fn rows_of_a_day_are_in_the_order_of_their_objects() {
+        let mut places = [place(Some(1), 1, 2), place(None, 3, 1), place(Some(1), 0, 7)];
         places.sort_unstable();
-        let rows: Vec<u32> = places.iter().map(|place| place.row).collect();
-        assert_eq!(rows, [1, 3, 2]);
+        assert_eq!(places, [place(None, 3, 1), place(Some(1), 0, 7), place(Some(1), 1, 2)]);
+    }
+
+    #[test]
+    fn long_runs_are_encoded_by_themselves() {
+        let run =
+            |batch: u32, rows: std::ops::Range<u32>| rows.map(move |row| place(None, batch, row));
+        let places: Vec<_> = run(0, 0..3)
+            .chain(run(1, 5..1_000))
+            .chain(run(2, 1..2))
+            .chain(run(3, 0..200))
+            .chain(run(4, 0..300))
+            .collect();
+        let chunks: Vec<_> = chunks(&places);
+        assert_eq!(chunks.iter().map(|chunk| chunk.len()).collect::<Vec<_>>(), [3, 995, 201, 300]);
+        assert_eq!(chunks.concat(), places);
+    }
+
+    #[test]
+    fn short_runs_are_gathered_some_at_a_time() {
+        let places: Vec<_> = (0..10_000_u32).map(|number| place(None, number, 0)).collect();
+        let chunks: Vec<_> = chunks(&places);
+        assert_eq!(chunks.iter().map(|chunk| chunk.len()).collect::<Vec<_>>(), [8_192, 1_808]);
+        assert_eq!(chunks.concat(), places);
     }
 }

@@ -27,8 +27,9 @@ pub(crate) enum Storage {
     Distinct,
     /// Numbers near the one before.
     Near,
-    /// Times that ascend where rows are as they came, and are like the next where they are not.
-    Ascending,
+    /// Times that are near the one before where rows are as they came, and like the next where they
+    /// are in order.
+    Arriving,
     /// Times that many rows share in a run; a dictionary of them would not be smaller.
     Repeated,
     /// Text that nobody looks up by its order, so that its bounds skip nothing.
@@ -40,7 +41,7 @@ pub(crate) enum Storage {
 const EVENTS_STORAGE: [(&str, Storage); 17] = [
     (column::EVENT_ID, Storage::Distinct),
     (column::REQUEST_ID, Storage::Distinct),
-    (column::EVENT_TIME, Storage::Ascending),
+    (column::EVENT_TIME, Storage::Arriving),
     (column::SOURCE_ROW, Storage::Near),
     (column::SESSION_CREATION_DATE, Storage::Repeated),
     (column::ERROR_MESSAGE, Storage::Unordered),
@@ -168,7 +169,7 @@ impl TableName {
     /// Returns the columns with few values, of which a dictionary says almost all: a stronger
     /// compression of them gains a third of a percent of a file, and setting it up is a tenth of what
     /// a query over many files takes.
-    pub(crate) fn coded_columns(self) -> Vec<String> {
+    pub fn coded_columns(self) -> Vec<String> {
         let schema = match self {
             Self::Events => self.file_schema(),
             Self::Objects | Self::Quarantine | Self::Findings | Self::Runs => return Vec::new(),
