@@ -8,7 +8,8 @@ use std::{
     path::Path,
 };
 
-use flate2::{Decompress, FlushDecompress, Status, read::GzDecoder};
+use flate2::read::GzDecoder;
+use libdeflater::Decompressor;
 use tempfile::TempDir;
 use trailhouse_lake::Lake;
 use trailhouse_sample::{SampleObject, generate};
@@ -25,21 +26,12 @@ pub struct Corpus {
 
 /// Inflates one gzip member into a buffer that is used again: the floor of decoding, with nothing
 /// between the decompressor and the buffer.
-pub fn inflate(compressed: &[u8], into: &mut Vec<u8>) {
-    into.clear();
-    let mut member = Decompress::new_gzip(15);
-    let mut rest = compressed;
-    loop {
-        into.reserve(into.len().max(compressed.len() * 8));
-        let read = member.total_in();
-        let status = member.decompress_vec(rest, into, FlushDecompress::None);
-        if status.expect("the corpus is good gzip") == Status::StreamEnd {
-            return;
-        }
-        let read = usize::try_from(member.total_in() - read).expect("a length fits");
-        rest = &rest[read..];
-        assert!(into.len() == into.capacity() || !rest.is_empty(), "the corpus is whole");
-    }
+pub fn inflate(inflater: &mut Decompressor, compressed: &[u8], into: &mut Vec<u8>) {
+    let size = compressed.last_chunk::<4>().expect("the corpus is good gzip");
+    let size = usize::try_from(u32::from_le_bytes(*size)).expect("a length fits");
+    into.resize(size, 0);
+    let inflated = inflater.gzip_decompress(compressed, into).expect("the corpus is good gzip");
+    assert_eq!(inflated, size, "an object is one member");
 }
 
 /// Makes the corpus: the log objects of the demo's organisation, without digests.

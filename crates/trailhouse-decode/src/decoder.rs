@@ -13,7 +13,7 @@ use crate::{
     decoded::{DecodeContext, DecodeStats, DecodedObject},
     error::DecodeError,
     event_rows::EventRows,
-    inflate::{inflate, length, resolve_text},
+    inflate::{Inflater, length},
     limits::DecodeLimits,
     object::{Evidence, Finished, ObjectRows},
     parser::Parser,
@@ -26,6 +26,7 @@ use crate::{
 /// Reusable buffers and builders. One per worker thread.
 pub struct Decoder {
     limits: DecodeLimits,
+    inflater: Inflater,
     text: Vec<u8>,
     rows: RowWriter,
     parsers: Parsers,
@@ -65,7 +66,8 @@ impl Decoder {
     pub fn new(limits: DecodeLimits) -> Self {
         let limits = limits.within_reach();
         let parsers = Parsers { outer: Parser::new(&limits), inner: Parser::new(&limits) };
-        Self { limits, text: Vec::new(), rows: RowWriter::default(), parsers }
+        let (inflater, rows) = (Inflater::new(), RowWriter::default());
+        Self { limits, inflater, text: Vec::new(), rows, parsers }
     }
 
     /// Decodes one object: all of it or, with an error, nothing. Never panics and never passes a
@@ -125,10 +127,14 @@ impl Decoder {
         columns.rows() >= BATCH_ROWS_MAX || columns.text_bytes() >= BATCH_BYTES_MAX
     }
 
-    fn inflate(&self, compressed: &[u8], text: &mut Vec<u8>) -> Result<DecodeStats, DecodeError> {
-        inflate(compressed, &self.limits, text)?;
+    fn inflate(
+        &mut self,
+        compressed: &[u8],
+        text: &mut Vec<u8>,
+    ) -> Result<DecodeStats, DecodeError> {
+        self.inflater.inflate(compressed, &self.limits, text)?;
         let stats = new_stats(compressed, text);
-        resolve_text(&self.limits, text)?;
+        self.inflater.resolve_text(&self.limits, text)?;
         Ok(stats)
     }
 
@@ -140,14 +146,14 @@ impl Decoder {
         text: &mut Vec<u8>,
         stats: DecodeStats,
     ) -> OpenAnswer {
-        let Self { limits, parsers, rows, .. } = self;
+        let Self { limits, inflater, parsers, rows, .. } = self;
         let mut object = ObjectRows::new(rows, context, limits, stats);
         match parse_whole(limits, parsers, &mut object, text)? {
             Whole::Parsed => {}
             Whole::NotTried => parse_split(limits, parsers, &mut object, text)?,
             Whole::Spoilt => {
-                inflate(compressed, limits, text)?;
-                resolve_text(limits, text)?;
+                inflater.inflate(compressed, limits, text)?;
+                inflater.resolve_text(limits, text)?;
                 parse_split(limits, parsers, &mut object, text)?;
             }
         }

@@ -3,8 +3,8 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::{decode, gzip, outcome};
-use crate::ContentKind;
+use super::{context, decode, gzip, outcome};
+use crate::{ContentKind, DecodeError, DecodeLimits, Decoder};
 
 fn event(id: &str) -> String {
     json!({"eventVersion": "1.08", "eventName": "ListBuckets", "eventID": id}).to_string()
@@ -165,4 +165,45 @@ fn bad_pieces_in_wrappers_are_rejects() {
     let broken =
         log_events(&[&event("a"), &event("b")]).replacen("\"timestamp\":5", "\"timestamp\":x", 1);
     check(broken, &["b"], &[(0, "syntax")]);
+}
+
+#[test]
+fn a_gzip_stream_is_read_to_its_end() {
+    let (one, other) = (gzip(records(&["a"]).as_bytes()), gzip(records(&["b"]).as_bytes()));
+    let ids = |stream: Vec<u8>| outcome(stream).1;
+    assert_eq!(ids([one.clone(), other.clone()].concat()), ["a", "b"], "of equal sizes");
+    assert_eq!(ids([one.clone(), one.clone()].concat()), ["a", "a"], "twice the same");
+    assert_eq!(ids([one.clone(), vec![0; 9]].concat()), ["a"], "padded");
+    let trailer = &one[one.len() - 8..];
+    for behind in [&b"x"[..], &trailer[4..], trailer, &one[20..], &other[..9]] {
+        let error = decode([&one, behind].concat()).unwrap_err();
+        let garbage = matches!(error, DecodeError::TrailingGarbage { .. });
+        assert!(garbage || matches!(error, DecodeError::Gzip { .. }), "{behind:?}: {error}");
+    }
+}
+
+#[test]
+fn a_damaged_gzip_stream_is_refused() {
+    let good = gzip(records(&["a"]).as_bytes());
+    for at in 10..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        assert!(decode(&bad).is_err(), "byte {at}");
+        assert!(decode(&good[..at]).is_err(), "cut at {at}");
+    }
+}
+
+#[test]
+fn an_object_knows_nothing_of_the_one_before() {
+    let large = gzip(records(&["a", "b", "c"]).as_bytes());
+    let (small, plain) = (gzip(records(&["d"]).as_bytes()), records(&["e"]).into_bytes());
+    let mut bad = large.clone();
+    bad.truncate(large.len() - 5);
+    let mut decoder = Decoder::new(DecodeLimits::default());
+    let context = context();
+    let objects = [&large, &small, &bad, &plain, &b"PK\x03\x04".to_vec(), &small, &large];
+    let answers = decoder.decode_all(objects.map(|bytes| (&context, &bytes[..])));
+    let rows: Vec<_> =
+        answers.iter().map(|it| it.as_ref().ok().map(|it| it.events.num_rows())).collect();
+    assert_eq!(rows, [Some(3), Some(1), None, Some(1), None, Some(1), Some(3)]);
 }
