@@ -17,7 +17,10 @@ use object_store::{
     UploadPart, local::LocalFileSystem, path::Path,
 };
 
-use crate::disk::{Disk, DiskError, OsSyncs, Syncs, WhenTaken};
+use crate::{
+    disk::{Disk, DiskError, OsSyncs, Syncs, WhenTaken},
+    resident::resident_ranges,
+};
 
 const STORE: &str = "local disk";
 
@@ -144,7 +147,11 @@ impl ObjectStore for DurableFiles {
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.check_durable(location)?;
-        self.files.get_ranges(location, ranges).await
+        let path = self.files.path_to_filesystem(location)?;
+        match resident_ranges(&path, ranges) {
+            Some(bytes) => Ok(bytes),
+            None => self.files.get_ranges(location, ranges).await,
+        }
     }
 
     fn delete_stream(

@@ -28,6 +28,7 @@ mod object_line;
 mod projection;
 pub mod quarantine;
 mod quarantine_rows;
+mod resident;
 mod retention;
 mod rewrite;
 pub mod run_record;

@@ -13,6 +13,7 @@ use datafusion::{
     error::DataFusionError,
     execution::SessionState,
     logical_expr::{LogicalPlan, LogicalPlanBuilder},
+    prelude::SessionContext,
 };
 use deltalake_core::{DeltaTable, Path, kernel::Add};
 use trailhouse_lake::{AddedFile, Lake, TableName};
@@ -83,6 +84,7 @@ impl QuerySession {
         for table in TableName::ALL {
             if table != TableName::Events {
                 let delta = lake.table(table).await?;
+                read_as_lake(&context, &delta);
                 let provider = whole_table(&delta, Arc::clone(&state)).await.map_err(engine)?;
                 others.insert(table.as_str(), provider);
             }
@@ -105,6 +107,12 @@ impl QuerySession {
 
 pub(crate) fn engine(error: DataFusionError) -> QueryError {
     classify(&error, &Vocabulary::default())
+}
+
+/// Lets the engine read files through the store of the lake, where it would take one of its own.
+fn read_as_lake(context: &SessionContext, delta: &DeltaTable) {
+    let log = delta.log_store();
+    context.runtime_env().register_object_store(log.root_url(), log.root_object_store(None));
 }
 
 fn events_in_memory(

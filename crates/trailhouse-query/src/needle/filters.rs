@@ -10,7 +10,7 @@ use datafusion::{
     common::runtime::SpawnedTask, datasource::listing::PartitionedFile, error::DataFusionError,
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{ObjectMeta, ObjectStore, path::Path};
 use parquet::{
     DecodeResult,
     bloom_filter::Sbbf,
@@ -163,14 +163,11 @@ async fn may_have_one(
     blocks: &Range<u64>,
     values: &[String],
 ) -> Result<bool, DataFusionError> {
-    for value in values {
-        let block = store.get_range(file, block_of(blocks, value)).await?;
-        // Every value is looked for in the only block there is.
-        if Sbbf::new(&block).check(value.as_str()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let wanted: Vec<_> = values.iter().map(|value| block_of(blocks, value)).collect();
+    let found = store.get_ranges(file, &wanted).await?;
+    // Every value is looked for in the only block there is.
+    let mut pairs = found.iter().zip(values);
+    Ok(pairs.any(|(block, value)| Sbbf::new(block).check(value.as_str())))
 }
 
 /// Finds the blocks of a filter, which stand behind a header of less than their size; they are a power
