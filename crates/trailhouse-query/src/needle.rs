@@ -36,10 +36,15 @@ use datafusion::{
 use deltalake_core::DeltaTable;
 
 pub(crate) use self::newest::NewestRows;
-use self::{filters::FilterFiles, newest::FileTimes};
+use self::{
+    filters::FilterFiles,
+    newest::FileTimes,
+    readers::{Indexed, keep_indexes},
+};
 
 mod filters;
 mod newest;
+mod readers;
 
 /// What is read of the end of a file at first: the footer of a day's file fits.
 pub(crate) const FOOTER_BYTES: u32 = 12 * 1024;
@@ -60,6 +65,7 @@ pub(crate) struct NeedleTable {
     /// What the provider reads all of.
     whole: Option<DeltaTable>,
     times: OnceLock<Option<FileTimes>>,
+    indexed: Arc<Indexed>,
 }
 
 impl NeedleTable {
@@ -71,7 +77,8 @@ impl NeedleTable {
         whole: Option<DeltaTable>,
     ) -> Arc<dyn TableProvider> {
         let filters = Arc::new(FilterFiles::new(columns));
-        Arc::new(Self { stored, columns, filters, whole, times: OnceLock::new() })
+        let (times, indexed) = (OnceLock::new(), Arc::default());
+        Arc::new(Self { stored, columns, filters, whole, times, indexed })
     }
 
     /// Returns the times of all files that are read, where they are known.
@@ -199,7 +206,8 @@ impl NeedleTable {
                 group.push(file);
             }
         }
-        Ok(FileScanConfigBuilder::from(scan).with_file_groups(groups).build())
+        let scan = FileScanConfigBuilder::from(scan).with_file_groups(groups).build();
+        Ok(keep_indexes(scan, &self.indexed))
     }
 }
 
