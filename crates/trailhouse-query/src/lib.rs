@@ -27,6 +27,7 @@ mod empty;
 pub mod error;
 mod judge;
 mod needle;
+mod neighbours;
 mod opaque;
 mod open;
 pub mod output;

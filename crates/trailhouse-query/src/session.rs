@@ -23,6 +23,7 @@ use crate::{
     error::{QueryError, Vocabulary, classify},
     judge::tables::JudgedTables,
     needle::{FOOTER_BYTES, NewestRows},
+    neighbours::NeighboursFirst,
     open::{EVENTS, EVENTS_BEFORE, ScopedEvents},
     planner::{Planner, on_planning_stack},
     predicates::PredicatesOnce,
@@ -192,6 +193,7 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
         .with_default_features()
         .with_query_planner(Arc::new(CommonParts))
         .with_physical_optimizer_rule(Arc::new(PredicatesOnce))
+        .with_physical_optimizer_rule(Arc::new(NeighboursFirst::new()))
         .build();
     let mut context = SessionContext::new_with_state(state);
     datafusion_functions_json::register_all(&mut context)?;

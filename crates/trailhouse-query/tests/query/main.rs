@@ -15,6 +15,7 @@ mod formats;
 mod judge;
 mod language;
 mod mmdb;
+mod neighbours;
 mod periods;
 mod portable;
 mod pruning;
