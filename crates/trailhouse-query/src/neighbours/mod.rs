@@ -10,28 +10,35 @@ mod runs;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use arrow::datatypes::SchemaRef;
 use datafusion::{
     common::{
         config::ConfigOptions,
         tree_node::{Transformed, TreeNode},
     },
     error::DataFusionError,
+    functions_aggregate::{
+        min_max::{max_udaf, min_udaf},
+        sum::sum_udaf,
+    },
+    logical_expr::AggregateUDF,
     physical_expr::{
-        PhysicalExpr, aggregate::AggregateFunctionExpr, expressions::Column, utils::collect_columns,
+        PhysicalExpr,
+        aggregate::{AggregateExprBuilder, AggregateFunctionExpr},
+        expressions::Column,
+        utils::collect_columns,
     },
     physical_optimizer::PhysicalOptimizerRule,
     physical_plan::{
         ExecutionPlan, InputOrderMode,
         aggregates::{AggregateExec, AggregateMode},
+        projection::ProjectionExec,
     },
 };
 use trailhouse_lake::TableName;
 
 use self::exec::NeighboursExec;
 use crate::judge::period::{EVENT_DATE, EVENT_TIME};
-
-/// Aggregates whose state of a run says all of its rows.
-const AGGREGATES: [&str; 5] = ["count", "sum", "min", "max", "avg"];
 
 /// Aggregates runs of rows before groups, where the keys are columns of which runs are to be expected.
 #[derive(Debug)]
@@ -56,19 +63,13 @@ impl NeighboursFirst {
             return Ok(None);
         }
         let runs: Arc<dyn ExecutionPlan> = Arc::new(NeighboursExec::new(partial));
-        let aggregates = partial.aggr_expr().to_vec();
-        // The states of runs count those rows only that a filter of an aggregate leaves.
-        let filters = vec![None; aggregates.len()];
+        let Some(merging) = merging(partial, &runs.schema())? else { return Ok(None) };
+        let filters = vec![None; merging.len()];
         let groups = partial.group_expr().as_final();
-        let merged = AggregateExec::try_new(
-            AggregateMode::PartialReduce,
-            groups,
-            aggregates,
-            filters,
-            runs,
-            partial.input_schema(),
-        )?;
-        Ok((merged.schema() == partial.schema()).then(|| Arc::new(merged) as _))
+        let schema = runs.schema();
+        let merged =
+            AggregateExec::try_new(AggregateMode::Partial, groups, merging, filters, runs, schema)?;
+        renamed(Arc::new(merged), &partial.schema())
     }
 
     fn is_worth_it(&self, aggregation: &AggregateExec) -> bool {
@@ -116,8 +117,61 @@ impl PhysicalOptimizerRule for NeighboursFirst {
 }
 
 fn is_of_runs(aggregate: &AggregateFunctionExpr) -> bool {
-    AGGREGATES.contains(&aggregate.fun().name())
+    merged_by(aggregate).is_some()
         && !aggregate.is_distinct()
         && aggregate.order_bys().is_empty()
         && aggregate.groups_accumulator_supported()
+}
+
+/// Returns what makes the state of a group of the states of its runs.
+fn merged_by(aggregate: &AggregateFunctionExpr) -> Option<Arc<AggregateUDF>> {
+    match aggregate.fun().name() {
+        "count" | "sum" | "avg" => Some(sum_udaf()),
+        "min" => Some(min_udaf()),
+        "max" => Some(max_udaf()),
+        _ => None,
+    }
+}
+
+/// Returns the aggregates of states that an aggregation of runs takes. It is one of rows all the
+/// same: the engine lets go of its groups where memory is short, which it does not do for one of
+/// states.
+fn merging(
+    partial: &AggregateExec,
+    runs: &SchemaRef,
+) -> Result<Option<Vec<Arc<AggregateFunctionExpr>>>, DataFusionError> {
+    let mut place = partial.group_expr().expr().len();
+    let mut merging = Vec::new();
+    for aggregate in partial.aggr_expr() {
+        let Some(function) = merged_by(aggregate) else { return Ok(None) };
+        for state in aggregate.state_fields()? {
+            let column = Arc::new(Column::new(state.name(), place));
+            let merged = AggregateExprBuilder::new(Arc::clone(&function), vec![column])
+                .schema(Arc::clone(runs))
+                .alias(state.name())
+                .build()?;
+            merging.push(Arc::new(merged));
+            place += 1;
+        }
+    }
+    Ok(Some(merging))
+}
+
+/// Gives columns the names that they have in the schema, where they are of its types.
+fn renamed(
+    plan: Arc<dyn ExecutionPlan>,
+    schema: &SchemaRef,
+) -> Result<Option<Arc<dyn ExecutionPlan>>, DataFusionError> {
+    let found = plan.schema();
+    let mut pairs = found.fields().iter().zip(schema.fields());
+    let is_same = found.fields().len() == schema.fields().len()
+        && pairs.all(|(one, other)| one.data_type() == other.data_type());
+    if !is_same {
+        return Ok(None);
+    }
+    let columns = found.fields().iter().zip(schema.fields()).enumerate();
+    let columns = columns.map(|(place, (field, wanted))| -> (Arc<dyn PhysicalExpr>, String) {
+        (Arc::new(Column::new(field.name(), place)), wanted.name().clone())
+    });
+    Ok(Some(Arc::new(ProjectionExec::try_new(columns, plan)?)))
 }
