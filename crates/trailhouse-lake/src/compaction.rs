@@ -35,6 +35,7 @@ use crate::{
     same_event::Distinct,
     scan::{Columns, rows_of_files},
     schema_check::{check_entry, check_snapshot},
+    spill::spill_files,
     tables::TableName,
 };
 
@@ -273,8 +274,11 @@ async fn merged(
 ) -> Result<Merged, LakeError> {
     let table = group.table;
     let failed = |error: DataFusionError| LakeError::rows(table, "read rows")(error);
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(SORT_BYTES_MAX, 1.0);
-    let runtime = runtime.build_arc().map_err(failed)?;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(SORT_BYTES_MAX, 1.0)
+        .with_disk_manager_builder(spill_files())
+        .build_arc()
+        .map_err(failed)?;
     let config = SessionConfig::new()
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(1)

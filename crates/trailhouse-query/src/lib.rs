@@ -26,6 +26,7 @@ mod dialect;
 mod empty;
 pub mod error;
 mod judge;
+mod memory;
 mod needle;
 mod neighbours;
 mod opaque;

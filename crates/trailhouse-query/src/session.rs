@@ -1,6 +1,6 @@
 //! A session: tables, functions, limits.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use datafusion::{
     catalog::{MemorySchemaProvider, SchemaProvider},
@@ -9,11 +9,11 @@ use datafusion::{
     error::DataFusionError,
     execution::{
         SessionState, SessionStateBuilder,
-        memory_pool::{FairSpillPool, TrackConsumersPool},
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
     prelude::{SessionConfig, SessionContext},
 };
+use trailhouse_lake::spill_files;
 
 use crate::{
     common_parts::CommonParts,
@@ -22,6 +22,7 @@ use crate::{
     empty::EmptyTables,
     error::{QueryError, Vocabulary, classify},
     judge::tables::JudgedTables,
+    memory::pool_of,
     needle::{FOOTER_BYTES, NewestRows},
     neighbours::NeighboursFirst,
     open::{EVENTS, EVENTS_BEFORE, ScopedEvents},
@@ -206,15 +207,15 @@ pub(crate) fn new_context(options: &SessionOptions) -> Result<SessionContext, Da
 /// Footers that a session keeps, for its next statement: those of a year of days.
 const FOOTERS_BYTES_MAX: usize = 128 * 1024 * 1024;
 
-/// The pool divides the limit among those that can spill, so that one cannot starve another.
 fn runtime(options: &SessionOptions) -> Result<Arc<RuntimeEnv>, DataFusionError> {
-    let builder = RuntimeEnvBuilder::new().with_metadata_cache_limit(FOOTERS_BYTES_MAX);
+    let builder = RuntimeEnvBuilder::new()
+        .with_metadata_cache_limit(FOOTERS_BYTES_MAX)
+        .with_disk_manager_builder(spill_files());
     let Some(memory_bytes) = options.memory_bytes else {
         return builder.build_arc();
     };
     let bytes = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
-    let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NonZeroUsize::MIN);
-    builder.with_memory_pool(Arc::new(pool)).build_arc()
+    builder.with_memory_pool(pool_of(bytes)).build_arc()
 }
 
 pub(crate) async fn vocabulary(context: &SessionContext) -> Result<Vocabulary, DataFusionError> {

@@ -138,6 +138,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "serde",
             "serde_json",
             "sha2",
+            "tempfile",
             "thiserror",
             "tokio",
             "tracing",

@@ -1,10 +1,10 @@
 //! SQL on the command line: formats, errors, and hostile cells.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{python, run_python, trailhouse};
+use crate::support::{command, finish, python, run_python, trailhouse};
 
 /// A lake with one event whose user agent wants to run commands.
 fn hostile_lake() -> (TempDir, String) {
@@ -85,4 +85,33 @@ fn sql_is_read_from_a_file() {
     assert!(nowhere.stderr.contains("failed to read SQL from nowhere.sql"), "{}", nowhere.stderr);
     trailhouse(&["--lake", &lake, "query", "-f", file, "SELECT 1"]).expect_code(2);
     trailhouse(&["--lake", &lake, "query"]).expect_code(2);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_memory_does_not_hold_leaves_no_file_behind() {
+    let (folder, lake) = hostile_lake();
+    let temporary = folder.path().join("temporary");
+    fs::create_dir(&temporary).unwrap();
+    let with_memory = |memory: &str, sql: &str| {
+        let mut command = command(&["--lake", &lake, "query", "--memory", memory, sql]);
+        command.env("TMPDIR", &temporary).stdout(Stdio::piped()).stderr(Stdio::piped());
+        finish(command.spawn().unwrap())
+    };
+    let sorted = "SELECT max(n) AS n FROM (SELECT row_number() OVER (ORDER BY value % 7, value) \
+                  AS n FROM generate_series(1, 2000000) AS numbers(value))";
+    let plan = with_memory("16M", &format!("EXPLAIN ANALYZE {sorted}")).expect_code(0).stdout;
+    let spilled = plan.split("spill_count=").skip(1).any(|rest| !rest.starts_with('0'));
+    assert!(spilled, "{plan}");
+    assert_eq!(with_memory("16M", sorted).expect_code(0).number(), 2_000_000);
+    let refused = with_memory("8M", sorted).expect_code(7);
+    assert!(refused.stderr.contains("allocate additional"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--memory"), "{}", refused.stderr);
+    assert_eq!(temporary.read_dir().unwrap().count(), 0);
+    let nowhere = folder.path().join("nowhere");
+    let mut unkept = command(&["--lake", &lake, "query", "--memory", "16M", sorted]);
+    unkept.env("TMPDIR", &nowhere).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let unkept = finish(unkept.spawn().unwrap());
+    assert_ne!(unkept.code, 0);
+    assert!(unkept.stderr.contains("TMPDIR names another"), "{}", unkept.stderr);
 }

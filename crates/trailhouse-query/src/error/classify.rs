@@ -29,7 +29,7 @@ pub(crate) fn classify(error: &DataFusionError, vocabulary: &Vocabulary) -> Quer
             QueryError::Plan { message: message.clone(), at }
         }
         DataFusionError::ResourcesExhausted(message) => {
-            QueryError::Limit { message: first_line(message) }
+            QueryError::Limit { message: allocation(message) }
         }
         DataFusionError::ArrowError(source, _) => {
             QueryError::Execution { message: source.to_string() }
@@ -232,6 +232,12 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Returns who asked for how much, and how much was left. The engine lists the largest consumers first.
+fn allocation(message: &str) -> String {
+    let cause = message.lines().find_map(|line| line.strip_prefix("Error: "));
+    lower_first(&cause.map_or_else(|| first_line(message), str::to_owned))
 }
 
 fn first_line(text: &str) -> String {

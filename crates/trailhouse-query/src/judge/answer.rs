@@ -1,15 +1,11 @@
 //! Runs plans within the limits of one question.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arrow::array::RecordBatch;
 use datafusion::{
     common::runtime::SpawnedTask,
-    execution::{
-        SessionState, TaskContext,
-        memory_pool::{FairSpillPool, TrackConsumersPool},
-        runtime_env::RuntimeEnv,
-    },
+    execution::{SessionState, TaskContext, runtime_env::RuntimeEnv},
     logical_expr::LogicalPlan,
     physical_plan::{ExecutionPlan, execute_stream, execution_plan::reset_plan_states},
 };
@@ -18,6 +14,7 @@ use tokio::time::timeout;
 use super::{JudgeLimits, bind::is_empty, slots::Slots};
 use crate::{
     error::{QueryError, classify},
+    memory::pool_of,
     planner::{Planner, on_planning_stack},
     stream::QueryStream,
 };
@@ -104,6 +101,5 @@ impl Runnable {
 /// Returns the same runtime with memory of its own, so that one cannot starve another.
 fn limited(runtime: &Arc<RuntimeEnv>, bytes: u64) -> Arc<RuntimeEnv> {
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NonZeroUsize::MIN);
-    Arc::new(RuntimeEnv { memory_pool: Arc::new(pool), ..RuntimeEnv::clone(runtime) })
+    Arc::new(RuntimeEnv { memory_pool: pool_of(bytes), ..RuntimeEnv::clone(runtime) })
 }
