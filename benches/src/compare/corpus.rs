@@ -14,7 +14,7 @@ use trailhouse_sample::generate;
 use crate::measure::Failed;
 
 /// A year, as the sample's fortnights fit into it.
-const FORTNIGHTS: u64 = 26;
+pub(crate) const YEAR: u64 = 26;
 const SECONDS_PER_DAY: i64 = 86_400;
 /// The sample's days, 2026-06-01 to 2026-06-14, and one on each side for what is delivered late.
 const FIRST_DAY: i64 = 1_780_272_000 - SECONDS_PER_DAY;
@@ -23,6 +23,8 @@ const DAYS: i64 = 16;
 /// What the corpus holds.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Size {
+    /// How many the events lie in, at most.
+    pub(crate) fortnights: u64,
     pub(crate) events: u64,
     pub(crate) objects: u64,
     pub(crate) gzip_bytes: u64,
@@ -36,21 +38,22 @@ pub(crate) struct LogFolder {
 }
 
 impl LogFolder {
-    /// Writes fortnights until there are enough events. Where the folder has as many from an earlier
-    /// run, they are taken.
-    pub(crate) fn make(folder: &Path, events_min: u64) -> Result<Self, Failed> {
+    /// Writes copies of the demo's fortnight until there are enough events, each two weeks before the
+    /// last; after as many as `fortnights` from the newest again. Where the folder has the same from an
+    /// earlier run, it is taken.
+    pub(crate) fn make(folder: &Path, events_min: u64, fortnights: u64) -> Result<Self, Failed> {
         let note = folder.with_extension("json");
         if let Ok(note) = fs::read(&note) {
             let (asked, size) = serde_json::from_slice::<(u64, Size)>(&note)?;
-            if asked == events_min {
+            if (asked, size.fortnights) == (events_min, fortnights) {
                 return Ok(Self { folder: folder.to_owned(), size });
             }
             return Err(format!("{} has another corpus", folder.display()).into());
         }
-        let mut size = Size::default();
+        let mut size = Size { fortnights, ..Size::default() };
         let mut copy = 0;
         while size.events < events_min {
-            let shift = Shift::of(copy);
+            let shift = Shift::of(copy % fortnights);
             let sample = generate(7 + copy);
             size.events += sample.events;
             for object in sample.objects.iter().filter(|object| !object.key.contains("-Digest")) {
@@ -80,8 +83,8 @@ struct Shift {
 }
 
 impl Shift {
-    fn of(copy: u64) -> Self {
-        let fortnights = i64::try_from(copy % FORTNIGHTS).unwrap_or(0);
+    fn of(fortnights: u64) -> Self {
+        let fortnights = i64::try_from(fortnights).unwrap_or(0);
         let back = fortnights * 14 * SECONDS_PER_DAY;
         let mut pairs = Vec::new();
         for day in 0..DAYS {

@@ -86,9 +86,10 @@ impl Report {
         let machine = Machine::look();
         let folder = new_folder(runs, &format!("{day}-{}", machine.slug()))?;
         let mut text = format!(
-            "# {day}\n\n{machine}\n\n{} events in {} objects, {:.0} MiB gzip, {:.0} MiB inflated; {} \
-             rounds. Ratios pair the runs of one round: median (least to greatest).\n\n",
+            "# {day}\n\n{machine}\n\n{} events of up to {} days in {} objects, {:.0} MiB gzip, {:.0} MiB \
+             inflated; {} rounds. Ratios pair the runs of one round: median (least to greatest).\n\n",
             self.size.events,
+            self.size.fortnights.saturating_mul(14),
             self.size.objects,
             real(self.size.gzip_bytes) / MIB,
             real(self.size.inflated_bytes) / MIB,
@@ -147,13 +148,14 @@ impl Report {
 
     fn asking(&self, text: &mut String, set: &QuerySet) -> Result<(), Failed> {
         let Some(first) = self.queries.first() else { return Ok(()) };
-        let names: Vec<&str> = first.peers.iter().map(name).collect();
+        let names: Vec<String> =
+            first.peers.iter().map(|told| format!(" {} |", name(told))).collect();
         writeln!(
             text,
             "## Asking\n\nMilliseconds over the same Parquet files, the ratio to the faster of the others, and what of \
              the files we read the first time, footers and Bloom filters included.\n"
         )?;
-        writeln!(text, "| query | rows | ours | {} | ratio | read |", names.join(" | "))?;
+        writeln!(text, "| query | rows | ours |{} ratio | read |", names.concat())?;
         writeln!(text, "| --- | ---: | ---: | {}---: | ---: |", "---: | ".repeat(names.len()))?;
         let stored = self.optimized.as_ref().map_or(f64::NAN, |told| number(told, "bytes"));
         let mut medians = Vec::new();
@@ -163,13 +165,15 @@ impl Report {
             let ratios: Vec<f64> = self
                 .queries
                 .iter()
-                .map(|round| {
-                    let best = round.peers.iter().map(of).fold(f64::INFINITY, f64::min);
-                    of(&round.ours) / best
+                .filter_map(|round| {
+                    let best = round.peers.iter().map(of).reduce(f64::min)?;
+                    Some(of(&round.ours) / best)
                 })
                 .collect();
-            let (Some(ours), Some(ratio)) = (ours, Spread::of(ratios)) else { continue };
-            medians.push(ratio.median);
+            let Some(ours) = ours else { continue };
+            let ratio = Spread::of(ratios);
+            medians.extend(ratio.as_ref().map(|ratio| ratio.median));
+            let ratio = ratio.map_or_else(String::new, |ratio| ratio.to_string());
             let rows = answer(&first.ours, index, "rows");
             let agree = first
                 .peers
