@@ -19,20 +19,22 @@ use uuid::Uuid;
 use crate::{
     entry::millis,
     error::LakeError,
+    filter_blocks::{FilterBlocks, blocks_in_footer, to_tag},
     log::TableLog,
     object_line::saturated,
     stats::FileStats,
     tables::{Storage, TableName},
 };
 
-/// Rows of one row group. Readers work on row groups side by side.
-const ROW_GROUP_ROWS_MAX: usize = 131_072;
+/// Rows of one row group. Readers work on row groups side by side. A filter of so many ids, which is a
+/// power of two bytes, has more than ten bits for each and says yes in vain once in a hundred times.
+const ROW_GROUP_ROWS_MAX: usize = 98_304;
 /// Rows of one page, the least that a reader decodes for one row.
 const PAGE_ROWS_MAX: usize = 8_192;
 /// The same where like rows stand together: a reader finds more of what it looks for in a page, and
 /// it compresses better.
 const ORDERED_PAGE_ROWS_MAX: usize = 16_384;
-/// As many as a row group has rows. The writer folds a filter to what its values need.
+/// At least as many as a row group has rows. The writer folds a filter to what its values need.
 const BLOOM_VALUES_MAX: u64 = 131_072;
 /// The share of row groups that are read in vain. Fewer would cost more in filters than in rows:
 /// eight bits a value are what they take for this.
@@ -53,6 +55,7 @@ pub(crate) struct EncodedFile {
     is_ordered: bool,
     bytes: Vec<u8>,
     stats: String,
+    filters: FilterBlocks,
 }
 
 /// What a data file is to be.
@@ -100,16 +103,18 @@ pub(crate) fn encode_file(
     // The columns' types stand in the log; a copy would be much of a small file.
     let options =
         ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut bytes = Vec::new();
     let mut writer =
-        ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
+        ArrowWriter::try_new_with_options(&mut bytes, schema, options).map_err(failed)?;
     let mut stats = FileStats::new(table.stats_columns());
     for batch in batches {
         let batch = batch?;
         stats.observe(&batch);
         writer.write(&batch).map_err(failed)?;
     }
-    let bytes = writer.into_inner().map_err(failed)?;
-    Ok(EncodedFile { partition, is_ordered, bytes, stats: stats.to_json() })
+    let footer = writer.close().map_err(failed)?;
+    let filters = blocks_in_footer(&footer, table.needle_columns());
+    Ok(EncodedFile { partition, is_ordered, bytes, stats: stats.to_json(), filters })
 }
 
 fn writer_properties(
@@ -195,6 +200,7 @@ pub(crate) async fn write_file(
         modification_time: millis(now),
         data_change: true,
         stats: Some(file.stats),
+        tags: to_tag(&file.filters).map(|tag| HashMap::from([tag])),
         ..Add::default()
     })
 }

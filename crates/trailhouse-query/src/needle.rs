@@ -3,7 +3,8 @@
 //! A value that is looked for by itself (an event id, an access key, an address) stands in few files.
 //! Each file has a Bloom filter of such a column, of which one block of 32 bytes says whether the value
 //! may be there: that block is read of all files side by side, and the rest of the file only where the
-//! answer is yes. The engine reads whole filters, file after file.
+//! answer is yes. Where the filters stand, the log says of our own files. The engine reads whole
+//! filters, file after file.
 //!
 //! Whoever wants the newest events, or just some, has them from the first files: the engine passes
 //! over those that can have none newer.
@@ -37,9 +38,9 @@ use deltalake_core::DeltaTable;
 
 pub(crate) use self::newest::NewestRows;
 use self::{
-    filters::FilterFiles,
+    filters::{FileHits, FilterFiles},
     newest::FileTimes,
-    readers::{Indexed, keep_indexes},
+    readers::{Indexed, keep_indexes, without_filters},
 };
 
 mod filters;
@@ -61,7 +62,7 @@ type Needles = BTreeMap<String, Vec<String>>;
 pub(crate) struct NeedleTable {
     stored: Arc<dyn TableProvider>,
     columns: &'static [&'static str],
-    filters: Arc<FilterFiles>,
+    filters: OnceLock<Arc<FilterFiles>>,
     /// What the provider reads all of.
     whole: Option<DeltaTable>,
     times: OnceLock<Option<FileTimes>>,
@@ -76,9 +77,13 @@ impl NeedleTable {
         columns: &'static [&'static str],
         whole: Option<DeltaTable>,
     ) -> Arc<dyn TableProvider> {
-        let filters = Arc::new(FilterFiles::new(columns));
-        let (times, indexed) = (OnceLock::new(), Arc::default());
+        let (filters, times, indexed) = (OnceLock::new(), OnceLock::new(), Arc::default());
         Arc::new(Self { stored, columns, filters, whole, times, indexed })
+    }
+
+    fn filters(&self) -> &Arc<FilterFiles> {
+        let filters = || Arc::new(FilterFiles::new(self.columns, self.whole.as_ref()));
+        self.filters.get_or_init(filters)
     }
 
     /// Returns the times of all files that are read, where they are known.
@@ -193,9 +198,20 @@ impl NeedleTable {
     ) -> Result<FileScanConfig, DataFusionError> {
         let files = scan.file_groups.iter().flat_map(FileGroup::iter);
         let mut files: Vec<PartitionedFile> = files.cloned().collect();
+        let mut scan = keep_indexes(scan, &self.indexed);
         if !needles.is_empty() {
             let store = state.runtime_env().object_store(&scan.object_store_url)?;
-            files = FilterFiles::that_may_have(&self.filters, &store, files, needles).await?;
+            let hits = FilterFiles::that_may_have(self.filters(), &store, files, needles).await?;
+            // Of the other columns, the pages of the rows that have the value are all that is read.
+            hits.iter().for_each(|hit| self.indexed.insert(&hit.file.object_meta.location));
+            if reads_all_rows(&scan) {
+                files = hits.into_iter().map(|hit| hit.file).collect();
+            } else {
+                if hits.iter().all(FileHits::is_asked) {
+                    scan = without_filters(scan);
+                }
+                files = hits.into_iter().map(FileHits::only_hits).collect();
+            }
         }
         // The folder of a file is its day.
         files.sort_by(|one, other| other.object_meta.location.cmp(&one.object_meta.location));
@@ -206,13 +222,18 @@ impl NeedleTable {
                 group.push(file);
             }
         }
-        let scan = FileScanConfigBuilder::from(scan).with_file_groups(groups).build();
-        Ok(keep_indexes(scan, &self.indexed))
+        Ok(FileScanConfigBuilder::from(scan).with_file_groups(groups).build())
     }
 }
 
 fn reads_files(plan: &Arc<dyn ExecutionPlan>) -> bool {
     scan_of(plan).is_some() || plan.children().into_iter().any(reads_files)
+}
+
+/// Says whether a scan reads each file from its first row to its last: where some of its rows are
+/// deleted, they are told by their numbers.
+fn reads_all_rows(scan: &FileScanConfig) -> bool {
+    !scan.file_source.table_schema().virtual_columns().is_empty()
 }
 
 /// Finds the columns that must have one of a few values.
@@ -266,9 +287,27 @@ fn scan_of(node: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::prelude::{col, lit};
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::{
+        datasource::{object_store::ObjectStoreUrl, table_schema::TableSchema},
+        prelude::{col, lit},
+    };
+    use parquet::arrow::RowNumber;
 
     use super::*;
+
+    #[test]
+    fn where_rows_are_told_by_their_numbers_all_rows_are_read() {
+        let columns = TableSchema::builder(Arc::new(Schema::empty()));
+        let number = Field::new("number", DataType::Int64, true).with_extension_type(RowNumber);
+        let numbered = columns.clone().with_virtual_columns(vec![Arc::new(number)]);
+        for (columns, all_rows) in [(columns, false), (numbered, true)] {
+            let source = Arc::new(ParquetSource::new(columns.build()));
+            let url = ObjectStoreUrl::local_filesystem();
+            let scan = FileScanConfigBuilder::new(url, source).build();
+            assert_eq!(reads_all_rows(&scan), all_rows);
+        }
+    }
 
     #[test]
     fn values_are_found_in_the_ways_they_are_asked_for() {

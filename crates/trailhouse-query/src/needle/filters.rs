@@ -1,14 +1,20 @@
 //! The Bloom filters of data files: where they stand, and whether a value may be in a file.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use datafusion::{
-    common::runtime::SpawnedTask, datasource::listing::PartitionedFile, error::DataFusionError,
+    common::runtime::SpawnedTask,
+    datasource::{
+        listing::PartitionedFile,
+        physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess},
+    },
+    error::DataFusionError,
 };
+use deltalake_core::DeltaTable;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectMeta, ObjectStore, path::Path};
 use parquet::{
@@ -16,10 +22,11 @@ use parquet::{
     bloom_filter::Sbbf,
     errors::ParquetError,
     file::metadata::{
-        ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions,
-        ParquetMetaDataPushDecoder, ParquetStatisticsPolicy, RowGroupMetaData,
+        PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataPushDecoder,
+        ParquetStatisticsPolicy,
     },
 };
+use trailhouse_lake::{BLOCK_BYTES, FilterBlocks, blocks_in_footer, blocks_in_tags};
 use twox_hash::XxHash64;
 
 use super::{FOOTER_BYTES, Needles};
@@ -28,26 +35,49 @@ use super::{FOOTER_BYTES, Needles};
 const FILES_ASKED_MAX: usize = 64;
 /// Files of which is remembered where their filters stand. A file takes about half a kilobyte.
 const FILES_KEPT_MAX: usize = 32_768;
-/// The format's block, of which each value has one.
-const BLOCK_BYTES: u64 = 32;
 /// Filters of other writers may be laid out in other ways.
 const OUR_FILES: &str = "trailhouse ";
 
-/// Where the filters of a file stand: of each row group, the blocks of each column that has one.
-/// Nothing is known of files of others.
-type Places = Option<Vec<BTreeMap<&'static str, Range<u64>>>>;
+/// Where the filters of a file stand. Nothing is known of files of others.
+type Places = Option<FilterBlocks>;
 
-/// The files of a table, asked for values. Files never change, so each footer is read once.
+/// A file that may have a row.
+pub(super) struct FileHits {
+    pub(super) file: PartitionedFile,
+    /// Says of each row group whether the row may be there. None where the file could not be asked.
+    hits: Option<Vec<bool>>,
+}
+
+impl FileHits {
+    /// Says whether the filters of the file were asked.
+    pub(super) fn is_asked(&self) -> bool {
+        self.hits.is_some()
+    }
+
+    /// Returns the file, of which only the row groups are to be read that may have the row.
+    pub(super) fn only_hits(self) -> PartitionedFile {
+        let Some(hits) = self.hits else { return self.file };
+        let access = |hit| if hit { RowGroupAccess::Scan } else { RowGroupAccess::Skip };
+        let plan = ParquetAccessPlan::new(hits.into_iter().map(access).collect());
+        self.file.with_extension(plan)
+    }
+}
+
+/// The files of a table, asked for values. Files never change, so each footer is read once, and none
+/// of a file of which the log says enough.
 #[derive(Debug)]
 pub(super) struct FilterFiles {
     columns: &'static [&'static str],
+    /// What the log says, by the names of files.
+    told: HashMap<String, Arc<Places>>,
     places: Mutex<HashMap<Path, Arc<Places>>>,
 }
 
 impl FilterFiles {
-    /// Asks filters of these columns.
-    pub(super) fn new(columns: &'static [&'static str]) -> Self {
-        Self { columns, places: Mutex::default() }
+    /// Asks filters of these columns. `table` is that of all files, where there is one.
+    pub(super) fn new(columns: &'static [&'static str], table: Option<&DeltaTable>) -> Self {
+        let told = table.map(|table| told(table, columns)).unwrap_or_default();
+        Self { columns, told, places: Mutex::default() }
     }
 
     /// Returns the files that may have a row with one of the values in each of the columns.
@@ -56,13 +86,14 @@ impl FilterFiles {
         store: &Arc<dyn ObjectStore>,
         files: Vec<PartitionedFile>,
         needles: &Arc<Needles>,
-    ) -> Result<Vec<PartitionedFile>, DataFusionError> {
+    ) -> Result<Vec<FileHits>, DataFusionError> {
         let asked = stream::iter(files).map(|file| {
             let (this, store, needles) = (Arc::clone(this), Arc::clone(store), Arc::clone(needles));
             // Footers are taken apart on all processors.
             SpawnedTask::spawn(async move {
-                let may_have = this.may_have(store.as_ref(), &file.object_meta, &needles).await?;
-                Ok::<_, DataFusionError>(may_have.then_some(file))
+                let hits = this.hits(store.as_ref(), &file.object_meta, &needles).await?;
+                let may_have = hits.as_ref().is_none_or(|hits| hits.contains(&true));
+                Ok::<_, DataFusionError>(may_have.then_some(FileHits { file, hits }))
             })
         });
         let asked = asked.buffered(FILES_ASKED_MAX);
@@ -72,15 +103,16 @@ impl FilterFiles {
         Ok(asked.into_iter().flatten().collect())
     }
 
-    /// Asks one file. What cannot be asked may have everything.
-    async fn may_have(
+    /// Says of each row group of a file whether it may have a row. None where it cannot be asked.
+    async fn hits(
         &self,
         store: &dyn ObjectStore,
         file: &ObjectMeta,
         needles: &Needles,
-    ) -> Result<bool, DataFusionError> {
+    ) -> Result<Option<Vec<bool>>, DataFusionError> {
         let places = self.places_in(store, file).await?;
-        let Some(row_groups) = places.as_ref() else { return Ok(true) };
+        let Some(row_groups) = places.as_ref() else { return Ok(None) };
+        let mut hits = Vec::with_capacity(row_groups.len());
         for row_group in row_groups {
             let mut may_have_all = true;
             for (column, values) in needles {
@@ -90,11 +122,9 @@ impl FilterFiles {
                     may_have_all = may_have_one(store, &file.location, blocks, values).await?;
                 }
             }
-            if may_have_all {
-                return Ok(true);
-            }
+            hits.push(may_have_all);
         }
-        Ok(false)
+        Ok(Some(hits))
     }
 
     async fn places_in(
@@ -102,32 +132,37 @@ impl FilterFiles {
         store: &dyn ObjectStore,
         file: &ObjectMeta,
     ) -> Result<Arc<Places>, DataFusionError> {
+        if let Some(places) = file.location.filename().and_then(|name| self.told.get(name)) {
+            return Ok(Arc::clone(places));
+        }
         let known = |places: &HashMap<_, Arc<Places>>| places.get(&file.location).cloned();
         if let Some(places) = known(&self.places.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(places);
         }
         let footer = footer(store, file).await?;
         let by_us = footer.file_metadata().created_by().is_some_and(|by| by.starts_with(OUR_FILES));
-        let row_groups = || footer.row_groups().iter().map(|group| self.blocks(group)).collect();
-        let found = Arc::new(by_us.then(row_groups));
+        let found = Arc::new(by_us.then(|| blocks_in_footer(&footer, self.columns)));
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() < FILES_KEPT_MAX {
             places.insert(file.location.clone(), Arc::clone(&found));
         }
         Ok(found)
     }
+}
 
-    fn blocks(&self, row_group: &RowGroupMetaData) -> BTreeMap<&'static str, Range<u64>> {
-        let mut blocks = BTreeMap::new();
-        for chunk in row_group.columns() {
-            if let [name] = chunk.column_path().parts()
-                && let Some(column) = self.columns.iter().find(|column| **column == name.as_str())
-            {
-                blocks.extend(blocks_of(chunk).map(|found| (*column, found)));
-            }
+/// Reads what the log says of its files. Names of files that have the tag are never the same.
+fn told(table: &DeltaTable, columns: &'static [&'static str]) -> HashMap<String, Arc<Places>> {
+    let Ok(state) = table.snapshot() else { return HashMap::new() };
+    let mut told = HashMap::new();
+    for file in state.log_data().iter() {
+        #[expect(deprecated, reason = "nothing else of a file has its tags")]
+        let add = file.add_action();
+        let blocks = add.tags.and_then(|tags| blocks_in_tags(&tags, columns));
+        if let (Some(blocks), Some(name)) = (blocks, add.path.rsplit('/').next()) {
+            told.insert(name.to_owned(), Arc::new(Some(blocks)));
         }
-        blocks
     }
+    told
 }
 
 /// Reads where the columns of a file stand, and nothing else that is in its footer.
@@ -168,16 +203,6 @@ async fn may_have_one(
     // Every value is looked for in the only block there is.
     let mut pairs = found.iter().zip(values);
     Ok(pairs.any(|(block, value)| Sbbf::new(block).check(value.as_str())))
-}
-
-/// Finds the blocks of a filter, which stand behind a header of less than their size; they are a power
-/// of two bytes.
-fn blocks_of(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
-    let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
-    let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
-    let blocks = 1 << length.checked_ilog2()?;
-    let end = start.checked_add(length)?;
-    (blocks >= BLOCK_BYTES).then_some(end - blocks..end)
 }
 
 /// Returns where the block of a value stands, as the format says.

@@ -39,7 +39,8 @@ impl Indexed {
         self.files().contains(file)
     }
 
-    fn insert(&self, file: &Path) {
+    /// Has the index of this file read with its footer.
+    pub(super) fn insert(&self, file: &Path) {
         let mut files = self.files();
         if files.len() < FILES_KEPT_MAX && !files.contains(file) {
             files.insert(file.clone());
@@ -61,6 +62,14 @@ pub(super) fn keep_indexes(mut scan: FileScanConfig, indexed: &Arc<Indexed>) -> 
         let factory = Arc::new(KeepIndexes { factory, indexed });
         let source = source.clone().with_parquet_file_reader_factory(factory);
         scan.file_source = Arc::new(source);
+    }
+    scan
+}
+
+/// Makes a scan read no Bloom filters, because they were asked before.
+pub(super) fn without_filters(mut scan: FileScanConfig) -> FileScanConfig {
+    if let Some(source) = scan.file_source.downcast_ref::<ParquetSource>() {
+        scan.file_source = Arc::new(source.clone().with_bloom_filter_on_read(false));
     }
     scan
 }

@@ -21,7 +21,7 @@ use trailhouse_runtime::{CommitObject, CommitRequest, LakeWriter};
 
 /// A lake that goes away with the test.
 pub(crate) struct Place {
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) lake: Lake,
     objects: u32,
 }
@@ -32,7 +32,7 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let uri = folder.path().join("lake");
         let lake = Lake::create_or_open(uri.to_str().unwrap()).await.unwrap();
-        Self { _folder: folder, lake, objects: 0 }
+        Self { folder, lake, objects: 0 }
     }
 
     /// Makes a lake of one commit for each list of records.
@@ -42,6 +42,18 @@ impl Place {
             place.commit(records).await;
         }
         place
+    }
+
+    /// Returns the data files of the events, by day.
+    pub(crate) fn data_files(&self) -> Vec<PathBuf> {
+        let entries = |folder: &Path| {
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+        };
+        let days = entries(&self.folder.path().join("lake/events"));
+        let days = days.iter().filter(|day| !day.ends_with("_delta_log"));
+        let mut files: Vec<PathBuf> = days.flat_map(|day| entries(day)).collect();
+        files.sort();
+        files
     }
 
     /// Stores one object with these records in a commit of its own.
