@@ -1,6 +1,13 @@
 //! Finds the log files under a folder.
 
-use std::{collections::BTreeSet, ffi::OsStr, fs, io, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs::{self, DirEntry},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 use crate::{
     file::{FoundFile, Stamp},
@@ -20,6 +27,18 @@ pub(crate) struct Walk {
     pub(crate) other_files: u64,
 }
 
+/// What lies under a name in a folder.
+struct Entry {
+    path: FilePath,
+    kind: Kind,
+}
+
+enum Kind {
+    Folder,
+    Log(Stamp),
+    Other,
+}
+
 /// Looks through a folder and all below it, by name. Hidden entries and the logs of Delta tables
 /// are passed over; links are followed, each folder once, so that a loop of links ends.
 ///
@@ -29,43 +48,57 @@ pub(crate) fn walk(root: &Path) -> io::Result<Walk> {
     let mut walk = Walk::default();
     let mut visited = BTreeSet::from([fs::canonicalize(root)?]);
     let mut open = entries(root)?;
-    while let Some(entry) = open.pop() {
-        let path = entry.path();
-        let is_log = is_log_name(entry.name());
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => {
-                let is_new = fs::canonicalize(&path).is_ok_and(|real| visited.insert(real));
-                match entries(&path) {
+    while let Some(Entry { path, kind }) = open.pop() {
+        match kind {
+            Kind::Folder => {
+                let folder = path.path();
+                let is_new = fs::canonicalize(&folder).is_ok_and(|real| visited.insert(real));
+                match entries(&folder) {
                     Ok(below) if is_new => open.extend(below),
                     Ok(_) => {}
-                    Err(_) => walk.files.push(FoundFile { path: entry, stamp: Stamp::default() }),
+                    Err(_) => walk.files.push(FoundFile { path, stamp: Stamp::default() }),
                 }
             }
-            Ok(metadata) if metadata.is_file() && is_log => {
-                let stamp = Stamp { bytes: metadata.len(), modified: metadata.modified().ok() };
-                walk.files.push(FoundFile { path: entry, stamp });
-            }
-            Err(_) if is_log => {
-                walk.files.push(FoundFile { path: entry, stamp: Stamp::default() });
-            }
-            Ok(_) | Err(_) => walk.other_files = walk.other_files.saturating_add(1),
+            Kind::Log(stamp) => walk.files.push(FoundFile { path, stamp }),
+            Kind::Other => walk.other_files = walk.other_files.saturating_add(1),
         }
     }
     Ok(walk)
 }
 
 /// Returns what lies in a folder, last name first, to be taken from the end.
-fn entries(folder: &Path) -> io::Result<Vec<FilePath>> {
+fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     let shared: Arc<Path> = folder.into();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         if !name.as_encoded_bytes().starts_with(b".") && name != DELTA_LOG {
-            found.push(FilePath::within(&shared, &name));
+            found.push(Entry { path: FilePath::within(&shared, &name), kind: kind(&entry, &name) });
         }
     }
-    found.sort_unstable_by(|one, other| other.name().cmp(one.name()));
+    found.sort_unstable_by(|one, other| other.path.name().cmp(one.path.name()));
     Ok(found)
+}
+
+/// Looks at an entry no closer than it must: a folder of a year has half a million.
+fn kind(entry: &DirEntry, name: &OsStr) -> Kind {
+    let is_log = is_log_name(name);
+    let metadata = match entry.file_type() {
+        Ok(kind) if kind.is_dir() => return Kind::Folder,
+        Ok(kind) if kind.is_file() && !is_log => return Kind::Other,
+        Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()),
+        // By its name within the folder, which is open.
+        Ok(_) | Err(_) => entry.metadata(),
+    };
+    match metadata {
+        Ok(metadata) if metadata.is_dir() => Kind::Folder,
+        Ok(metadata) if metadata.is_file() && is_log => {
+            Kind::Log(Stamp { bytes: metadata.len(), modified: metadata.modified().ok() })
+        }
+        Err(_) if is_log => Kind::Log(Stamp::default()),
+        Ok(_) | Err(_) => Kind::Other,
+    }
 }
 
 fn is_log_name(name: &OsStr) -> bool {
