@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use deltalake_core::kernel::Add;
@@ -28,6 +25,7 @@ use crate::{
     log::{CONFLICTS_MAX, Claim, TableLog},
     object_line::ObjectLine,
     tables::TableName,
+    tally::{Added, Tally},
     writer_state::WriterState,
 };
 
@@ -39,7 +37,7 @@ pub struct EventWriter {
     lake: Lake,
     log: TableLog,
     state: Mutex<WriterState>,
-    repeats: AtomicU64,
+    tally: Tally,
 }
 
 /// The objects of a request, each once.
@@ -70,13 +68,12 @@ impl EventWriter {
     pub(crate) async fn open(lake: Lake) -> Result<Self, LakeError> {
         let log = lake.log(TableName::Events).clone();
         let state = WriterState::open(log.clone(), lake.log(TableName::Objects).clone()).await?;
-        Ok(Self { lake, log, state: Mutex::new(state), repeats: AtomicU64::new(0) })
+        Ok(Self { lake, log, state: Mutex::new(state), tally: Tally::default() })
     }
 
-    /// Returns how many events the commits of this writer left out, because they repeat another of
-    /// the same commit.
-    pub fn repeats(&self) -> u64 {
-        self.repeats.load(Ordering::Relaxed)
+    /// Returns what the commits of this writer added together.
+    pub fn added(&self) -> Added {
+        self.tally.total()
     }
 
     async fn known(&self, objects: &[ObjectRef]) -> Result<Vec<bool>, LakeError> {
@@ -95,6 +92,9 @@ impl EventWriter {
             let mut machine = CommitMachine::new(CONFLICTS_MAX);
             machine.answered(ask(&mut state, batch).await?);
             if let CommitStep::Ended(end) = machine.step() {
+                if let CommitEnd::Committed { .. } = end {
+                    self.tally.found(&batch.payload.batch_id);
+                }
                 return Ok(end);
             }
         }
@@ -105,8 +105,13 @@ impl EventWriter {
         batch.payload.repeats = repeats;
         reach(Failpoint::AfterUpload);
         let end = self.commit_files(batch, &adds).await;
-        if let Ok(CommitEnd::Committed { .. }) = end {
-            self.repeats.fetch_add(repeats, Ordering::Relaxed);
+        let bytes = adds.iter().filter_map(|add| u64::try_from(add.size).ok()).sum();
+        let (name, added) = (&batch.payload.batch_id, Added { bytes, repeats });
+        match &end {
+            Ok(CommitEnd::Committed { .. }) => self.tally.committed(name, added),
+            Ok(CommitEnd::Unknown) => self.tally.unknown(name, added),
+            Ok(CommitEnd::Superseded { .. } | CommitEnd::Contended | CommitEnd::Refused)
+            | Err(_) => {}
         }
         if !end.as_ref().is_ok_and(CommitEnd::may_name_files) {
             discard_files(&self.log, &adds).await;
@@ -175,7 +180,11 @@ impl EventWriter {
         let mut state = self.state.lock().await;
         state.roll_forward().await?;
         list_objects(&mut state).await;
-        Ok(state.ledger.batch_version(batch.as_str()))
+        let version = state.ledger.batch_version(batch.as_str());
+        if version.is_some() {
+            self.tally.found(batch.as_str());
+        }
+        Ok(version)
     }
 }
 

@@ -43,6 +43,7 @@ pub mod status;
 pub mod store;
 mod table_states;
 mod tables;
+mod tally;
 mod uri;
 mod writer_state;
 
@@ -62,3 +63,4 @@ pub use spill::spill_files;
 pub use status::TableStatus;
 pub use store::{Durability, LakeOptions, WrapStore};
 pub use tables::TableName;
+pub use tally::Added;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use trailhouse_aws::{AwsClients, AwsOptions, ListingCounts, S3Listing, S3Reader, S3Url};
 use trailhouse_decode::DecodeLimits;
 use trailhouse_ingest::{IngestLimits, IngestMachine, IngestReport};
-use trailhouse_lake::{Durability, EventWriter, Lake, TableName};
+use trailhouse_lake::{Added, Durability, EventWriter, Lake};
 use trailhouse_local::{SourceLimits, plan};
 use trailhouse_model::EventTime;
 use trailhouse_runtime::{
@@ -127,7 +127,7 @@ pub struct IngestSummary {
     pub passed_files: u64,
     /// Events that were left out, because they repeat another of the same commit.
     pub repeated_events: u64,
-    /// By how much the events table grew.
+    /// The files of events that were added, together.
     pub bytes_written: u64,
 }
 
@@ -189,7 +189,7 @@ pub async fn ingest(
         total.absorb(report);
     }
     let time_max = drain.is_requested().then_some(TIDY_TIME_MAX);
-    let summary = station.finish(total, other_files, time_max).await?;
+    let summary = station.finish(total, other_files, time_max).await;
     Ok(IngestSummary { listed: counts.as_ref().map(listed), passed_files, ..summary })
 }
 
@@ -228,7 +228,6 @@ pub(crate) struct Station {
     writer: Arc<EventWriter>,
     pool: DecodePool,
     started: Instant,
-    bytes_before: u64,
 }
 
 impl Station {
@@ -242,9 +241,8 @@ impl Station {
             None => DecodePool::for_this_machine(settings.decode),
         };
         let pool = pool.map_err(|error| ServiceError::new(FailureKind::Bug, error.to_string()))?;
-        let bytes_before = event_bytes(&lake).await?;
         let lake_uri = settings.lake.clone();
-        Ok(Self { lake, lake_uri, writer, pool, started, bytes_before })
+        Ok(Self { lake, lake_uri, writer, pool, started })
     }
 
     /// Runs one queue to its end, or until the drain.
@@ -274,44 +272,34 @@ impl Station {
         Ok(Box::pin(drive_ingest(machine, ports, drain.clone(), observer)).await?)
     }
 
-    /// Tidies the logs up and sums up, both within `time_max` where somebody waits for the end.
+    /// Tidies the logs up, within `time_max` where somebody waits for the end, and sums up.
     pub(crate) async fn finish(
         self,
         report: IngestReport,
         other_files: u64,
         time_max: Option<Duration>,
-    ) -> Result<IngestSummary, ServiceError> {
+    ) -> IngestSummary {
         let elapsed = self.started.elapsed();
-        let bytes_after = match time_max {
-            None => self.tidy_up().await?,
-            Some(time_max) => match tokio::time::timeout(time_max, self.tidy_up()).await {
-                Ok(Ok(bytes)) => bytes,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "failed to look at the lake once more");
-                    self.bytes_before
+        let tidying = write_checkpoint(&self.lake);
+        match time_max {
+            None => tidying.await,
+            Some(time_max) => {
+                if tokio::time::timeout(time_max, tidying).await.is_err() {
+                    tracing::info!("left the logs as they are, for want of time");
                 }
-                Err(_) => {
-                    tracing::warn!("had no time left to look at the lake once more");
-                    self.bytes_before
-                }
-            },
-        };
-        Ok(IngestSummary {
+            }
+        }
+        let Added { bytes, repeats } = self.writer.added();
+        IngestSummary {
             report,
             lake: self.lake_uri,
             elapsed,
             other_files,
             listed: None,
             passed_files: 0,
-            repeated_events: self.writer.repeats(),
-            bytes_written: bytes_after.saturating_sub(self.bytes_before),
-        })
-    }
-
-    /// Returns the size of the events table.
-    async fn tidy_up(&self) -> Result<u64, ServiceError> {
-        write_checkpoint(&self.lake).await;
-        event_bytes(&self.lake).await
+            repeated_events: repeats,
+            bytes_written: bytes,
+        }
     }
 }
 
@@ -328,15 +316,6 @@ async fn write_checkpoint(lake: &Lake) {
         // It is tried again; readers only have more log entries to read.
         tracing::warn!(%error, "failed to write a checkpoint");
     }
-}
-
-async fn event_bytes(lake: &Lake) -> Result<u64, ServiceError> {
-    let status = lake.status().await?;
-    Ok(status
-        .iter()
-        .filter(|table| table.table == TableName::Events)
-        .map(|table| table.bytes)
-        .sum())
 }
 
 /// Runs what blocks on a thread that may block.

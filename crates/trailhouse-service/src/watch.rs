@@ -159,7 +159,7 @@ impl Following<'_> {
         let report = station.drive(limits, queue, objects, self.drain, self.observer).await?;
         self.telemetry.ended();
         let time_max = self.drain.is_requested().then(|| tidy_time(self.watch.drain_timeout));
-        station.finish(report, 0, time_max).await
+        Ok(station.finish(report, 0, time_max).await)
     }
 
     /// Opens what is needed; `None` where it is told to stop meanwhile, when nothing is held yet.

@@ -37,7 +37,7 @@ async fn commit(lake: &Lake, batch: &str, objects: Vec<CommitObject>) -> u64 {
     let writer = lake.event_writer().await.unwrap();
     let outcome = writer.commit(request(batch, objects)).await;
     assert!(matches!(outcome, CommitOutcome::Committed { .. }), "{outcome:?}");
-    writer.repeats()
+    writer.added().repeats
 }
 
 /// What the newest version of the events says it left out.
