@@ -34,7 +34,8 @@ const PAGE_ROWS_MAX: usize = 8_192;
 /// The same where like rows stand together: a reader finds more of what it looks for in a page, and
 /// it compresses better.
 const ORDERED_PAGE_ROWS_MAX: usize = 16_384;
-/// At least as many as a row group has rows. The writer folds a filter to what its values need.
+/// At least as many as a row group has rows. The writer folds a filter to what its values need; to
+/// begin with less where there are fewer rows spares it most of that.
 const BLOOM_VALUES_MAX: u64 = 131_072;
 /// The share of row groups that are read in vain. Fewer would cost more in filters than in rows:
 /// eight bits a value are what they take for this.
@@ -172,10 +173,11 @@ fn writer_properties(
             Storage::Ids => properties.set_column_compression(path, quick),
         };
     }
+    let values_max = u64::try_from(rows_max).unwrap_or(u64::MAX).clamp(1, BLOOM_VALUES_MAX);
     for column in table.needle_columns() {
         let path = ColumnPath::from(*column);
         properties = properties
-            .set_column_bloom_filter_max_ndv(path.clone(), BLOOM_VALUES_MAX)
+            .set_column_bloom_filter_max_ndv(path.clone(), values_max)
             .set_column_bloom_filter_fpp(path, BLOOM_FALSE_POSITIVES);
     }
     Ok(properties.build())
