@@ -1,7 +1,7 @@
 //! Measurements of ours. Each runs in a process of its own and prints one line of JSON.
 
 use std::{
-    fs, io,
+    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
@@ -13,7 +13,7 @@ use clap::Subcommand;
 use libdeflater::Decompressor;
 use serde_json::{Map, Value, json};
 use simd_json::Buffers;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use trailhouse_decode::{DecodeContext, DecodeLimits, Decoder};
 use trailhouse_lake::Lake;
 use trailhouse_model::{EventTime, ObjectId};
@@ -21,7 +21,7 @@ use trailhouse_query::rows_as_json;
 use trailhouse_sample::SampleObject;
 use trailhouse_service::{
     AwsOptions, CompactionOptions, Drain, Durability, IngestSelection, IngestSettings, LakeAddress,
-    OptimizeSettings, TableName, blocking_threads, ingest, optimize,
+    OptimizeSettings, TableName, ingest, optimize,
 };
 
 use crate::{
@@ -54,7 +54,7 @@ impl Part {
     /// Measures, and prints what it took.
     #[expect(clippy::print_stdout, reason = "the line is what it is for")]
     pub(crate) fn measure(self) -> Result<(), Failed> {
-        let runtime = as_in_the_program()?;
+        let runtime = Runtime::new()?;
         let mut told = match self {
             Self::Decode => decode_once()?,
             Self::Drain { drainer, queue_url, lake } => {
@@ -77,12 +77,6 @@ impl Part {
         println!("{told}");
         Ok(())
     }
-}
-
-/// The program's own runtime: the allocator keeps freed memory for each thread, so their number tells
-/// in the peak.
-fn as_in_the_program() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().max_blocking_threads(blocking_threads()).build()
 }
 
 fn decode_once() -> Result<Value, Failed> {

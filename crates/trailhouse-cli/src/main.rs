@@ -11,7 +11,6 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use trailhouse_service::blocking_threads;
 
 use crate::{args::Cli, exit::Exit, terminal::Terminal};
 
@@ -32,9 +31,10 @@ fn main() -> ExitCode {
             return Exit::from(error.kind).into();
         }
     };
+    // With few threads that may block, readers of the tables' logs would wait for each other: each
+    // keeps one of them and needs another for every file.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(blocking_threads())
         .thread_stack_size(WORKER_STACK_BYTES)
         .build();
     let runtime = match runtime {

@@ -18,6 +18,7 @@ use trailhouse_runtime::ports::CommitObject;
 use crate::{
     clock,
     data_file::{EncodedFile, FileShape, encode_file, write_file},
+    encoders::{encode, encoders},
     error::LakeError,
     log::TableLog,
     same_event::{Run, repeats},
@@ -73,21 +74,20 @@ pub(crate) async fn write_event_files(
     objects: &Arc<[CommitObject]>,
 ) -> Result<EventFiles, LakeError> {
     let shared = Arc::clone(objects);
-    let CommitRows { batches, places, repeats } = off_thread(move || commit_rows(&shared)).await?;
+    let CommitRows { batches, places, repeats } = encode(move || commit_rows(&shared)).await?;
     let batches: Arc<[RecordBatch]> = batches.into();
     let days: Vec<Vec<RowPlace>> =
         places.chunk_by(|a, b| a.date == b.date).map(<[RowPlace]>::to_vec).collect();
     drop(places);
-    let encodes_max = std::thread::available_parallelism().map_or(1, usize::from);
     let adds = stream::iter(days)
         .map(|day| {
             let batches = Arc::clone(&batches);
             async move {
-                let file = off_thread(move || encode_day(&batches, &day)).await?;
+                let file = encode(move || encode_day(&batches, &day)).await?;
                 write_file(log, file, clock::now()).await
             }
         })
-        .buffered(encodes_max)
+        .buffered(encoders())
         .try_collect()
         .await?;
     Ok(EventFiles { adds, repeats: u64::try_from(repeats).unwrap_or(u64::MAX) })

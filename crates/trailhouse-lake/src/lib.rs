@@ -12,6 +12,7 @@ mod conditional_put;
 mod data_file;
 pub mod disk;
 pub mod durable_files;
+mod encoders;
 mod entry;
 pub mod error;
 mod event_files;

@@ -1,9 +1,9 @@
 //! Reads local files and what came through pipes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, thread};
 
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 use trailhouse_model::{BucketName, ContentHash, ObjectKey, ObjectRef};
 use trailhouse_runtime::{BoxError, ObjectReader, PortError, PortErrorKind};
 
@@ -20,10 +20,12 @@ const ACTION: &str = "read file";
 ///
 /// An object that is named by its content must have that content: a file that was changed since it
 /// was named is [`PortErrorKind::Unavailable`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct FileReader {
     streams: Arc<BTreeMap<ObjectKey, Bytes>>,
     ahead: ReadAhead,
+    /// One for each file that may be read at a time.
+    turns: Arc<Semaphore>,
 }
 
 /// Where and why a local object could not be read.
@@ -38,11 +40,12 @@ struct LocalFailure {
 impl FileReader {
     /// Makes a reader of files only.
     pub fn new() -> Self {
-        Self::default()
+        Self::of_plan(BTreeMap::new(), ReadAhead::default())
     }
 
     pub(crate) fn of_plan(streams: BTreeMap<ObjectKey, Bytes>, ahead: ReadAhead) -> Self {
-        Self { streams: Arc::new(streams), ahead }
+        let turns = Semaphore::new(files_at_once());
+        Self { streams: Arc::new(streams), ahead, turns: Arc::new(turns) }
     }
 
     fn read_stream(&self, key: &ObjectKey, bytes_max: u64) -> Result<Bytes, Failure> {
@@ -55,6 +58,36 @@ impl FileReader {
         }
         Ok(content.clone())
     }
+
+    async fn read_from_disk(&self, object: &ObjectRef, bytes_max: u64) -> Result<Bytes, Failure> {
+        let _turn = self.turns.acquire().await.map_err(bug)?;
+        let path = path_of_key(&object.key);
+        let named_content = object.content;
+        let reading = spawn_blocking(move || {
+            let content = read_file(&path, bytes_max)?;
+            if named_content.is_some_and(|named| named != ContentHash::of(&content)) {
+                let source = "the file was changed since it was listed".into();
+                return Err(Failure { kind: PortErrorKind::Unavailable, source });
+            }
+            Ok(content)
+        });
+        match reading.await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(bug(error)),
+        }
+    }
+}
+
+impl Default for FileReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns how many files are read at a time. Each takes a thread, and the allocator keeps freed
+/// memory for each thread; so there are no more than keep the decoders busy.
+fn files_at_once() -> usize {
+    thread::available_parallelism().map_or(1, usize::from) + 2
 }
 
 impl ObjectReader for FileReader {
@@ -64,7 +97,7 @@ impl ObjectReader for FileReader {
             BucketName::LOCAL_FILE => {
                 match object.content.and_then(|named| self.ahead.take(named, bytes_max)) {
                     Some(content) => Ok(content),
-                    None => read_from_disk(object, bytes_max).await,
+                    None => self.read_from_disk(object, bytes_max).await,
                 }
             }
             _ => {
@@ -93,19 +126,6 @@ impl From<ReadError> for Failure {
     }
 }
 
-async fn read_from_disk(object: &ObjectRef, bytes_max: u64) -> Result<Bytes, Failure> {
-    let path = path_of_key(&object.key);
-    let named_content = object.content;
-    let reading = spawn_blocking(move || {
-        let content = read_file(&path, bytes_max)?;
-        if named_content.is_some_and(|named| named != ContentHash::of(&content)) {
-            let source = "the file was changed since it was listed".into();
-            return Err(Failure { kind: PortErrorKind::Unavailable, source });
-        }
-        Ok(content)
-    });
-    match reading.await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(Failure { kind: PortErrorKind::Bug, source: error.into() }),
-    }
+fn bug(error: impl Into<BoxError>) -> Failure {
+    Failure { kind: PortErrorKind::Bug, source: error.into() }
 }

@@ -1,13 +1,15 @@
 //! Finds the log files under a folder.
 
 use std::{
-    collections::BTreeSet,
+    collections::{HashMap, HashSet},
     ffi::OsStr,
     fs::{self, DirEntry},
     io,
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
+
+use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::{
     file::{FoundFile, Stamp},
@@ -16,7 +18,14 @@ use crate::{
 
 /// Holds JSON that is not ours to read: somebody's lake, perhaps the one that is written to.
 const DELTA_LOG: &str = "_delta_log";
+/// Folders that are read at a time.
+const FOLDERS_AT_ONCE: usize = 8;
 const LOG_SUFFIXES: [&str; 5] = [".json", ".gz", ".ndjson", ".jsonl", ".log"];
+
+static READERS: LazyLock<Result<ThreadPool, ThreadPoolBuildError>> = LazyLock::new(|| {
+    let names = |number| format!("walk-{number}");
+    ThreadPoolBuilder::new().num_threads(FOLDERS_AT_ONCE).thread_name(names).build()
+});
 
 /// What lies under a folder.
 #[derive(Debug, Default)]
@@ -35,38 +44,98 @@ struct Entry {
 
 enum Kind {
     Folder,
+    LinkToFolder,
     Log(Stamp),
     Other,
 }
 
+/// Folders that were read, each with what lies in it: last name first, to be taken from the end.
+type Folders = HashMap<PathBuf, io::Result<Vec<Entry>>>;
+
 /// Looks through a folder and all below it, by name. Hidden entries and the logs of Delta tables
-/// are passed over; links are followed, each folder once, so that a loop of links ends.
+/// are passed over; links are followed, each folder once, under its own name where it has one here,
+/// so that a loop of links ends.
 ///
 /// Fails only where the folder itself cannot be read. A folder below that cannot is found as if it
 /// were a file, for the reader to report.
 pub(crate) fn walk(root: &Path) -> io::Result<Walk> {
+    let readers = READERS.as_ref().map_err(|error| io::Error::other(error.to_string()))?;
     let mut walk = Walk::default();
-    let mut visited = BTreeSet::from([fs::canonicalize(root)?]);
-    let mut open = entries(root)?;
+    let mut visited = HashSet::new();
+    let mut folders = Folders::new();
+    read_new(readers, root, &mut visited, &mut folders)?;
+    let mut open = folders.remove(root).unwrap_or_else(|| Ok(Vec::new()))?;
     while let Some(Entry { path, kind }) = open.pop() {
-        match kind {
-            Kind::Folder => {
-                let folder = path.path();
-                let is_new = fs::canonicalize(&folder).is_ok_and(|real| visited.insert(real));
-                match entries(&folder) {
-                    Ok(below) if is_new => open.extend(below),
-                    Ok(_) => {}
-                    Err(_) => walk.files.push(FoundFile { path, stamp: Stamp::default() }),
+        let folder = match kind {
+            Kind::Folder => path.path(),
+            Kind::LinkToFolder => {
+                let link = path.path();
+                if read_new(readers, &link, &mut visited, &mut folders).is_err() {
+                    walk.files.push(FoundFile { path, stamp: Stamp::default() });
+                    continue;
                 }
+                link
             }
-            Kind::Log(stamp) => walk.files.push(FoundFile { path, stamp }),
-            Kind::Other => walk.other_files = walk.other_files.saturating_add(1),
+            Kind::Log(stamp) => {
+                walk.files.push(FoundFile { path, stamp });
+                continue;
+            }
+            Kind::Other => {
+                walk.other_files = walk.other_files.saturating_add(1);
+                continue;
+            }
+        };
+        match folders.remove(&folder) {
+            Some(Ok(below)) => open.extend(below),
+            Some(Err(_)) => walk.files.push(FoundFile { path, stamp: Stamp::default() }),
+            // It was come by another way.
+            None => {}
         }
     }
     Ok(walk)
 }
 
-/// Returns what lies in a folder, last name first, to be taken from the end.
+/// Reads a folder and all below it, links left aside, and keeps of them what is seen for the first
+/// time.
+fn read_new(
+    readers: &ThreadPool,
+    root: &Path,
+    visited: &mut HashSet<PathBuf>,
+    folders: &mut Folders,
+) -> io::Result<()> {
+    let real_root = fs::canonicalize(root)?;
+    if visited.contains(&real_root) {
+        return Ok(());
+    }
+    for (folder, entries) in read_below(readers, root) {
+        let below = folder.strip_prefix(root).unwrap_or(&folder);
+        if visited.insert(real_root.join(below)) {
+            folders.insert(folder, entries);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a folder and all below it, some at a time: what a disk or a network drive is asked alone
+/// for, it takes its time for.
+fn read_below(readers: &ThreadPool, root: &Path) -> Folders {
+    let folders = Mutex::new(Folders::new());
+    readers.scope(|scope| read_into(scope, root.to_owned(), &folders));
+    folders.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read_into<'scope>(scope: &Scope<'scope>, folder: PathBuf, folders: &'scope Mutex<Folders>) {
+    let entries = entries(&folder);
+    for entry in entries.iter().flatten() {
+        if matches!(entry.kind, Kind::Folder) {
+            let below = entry.path.path();
+            scope.spawn(move |scope| read_into(scope, below, folders));
+        }
+    }
+    folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder, entries);
+}
+
+/// Returns what lies in a folder, last name first.
 fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     let shared: Arc<Path> = folder.into();
     let mut found = Vec::new();
@@ -81,17 +150,20 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     Ok(found)
 }
 
-/// Looks at an entry no closer than it must: a folder of a year has half a million.
+/// Looks at an entry no closer than it must: a year may have half a million.
 fn kind(entry: &DirEntry, name: &OsStr) -> Kind {
     let is_log = is_log_name(name);
-    let metadata = match entry.file_type() {
-        Ok(kind) if kind.is_dir() => return Kind::Folder,
-        Ok(kind) if kind.is_file() && !is_log => return Kind::Other,
-        Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()),
+    let kind = entry.file_type().ok();
+    let is_link = kind.is_some_and(|kind| kind.is_symlink());
+    let metadata = match kind {
+        Some(kind) if kind.is_dir() => return Kind::Folder,
+        Some(kind) if kind.is_file() && !is_log => return Kind::Other,
+        Some(_) if is_link => fs::metadata(entry.path()),
         // By its name within the folder, which is open.
-        Ok(_) | Err(_) => entry.metadata(),
+        Some(_) | None => entry.metadata(),
     };
     match metadata {
+        Ok(metadata) if metadata.is_dir() && is_link => Kind::LinkToFolder,
         Ok(metadata) if metadata.is_dir() => Kind::Folder,
         Ok(metadata) if metadata.is_file() && is_log => {
             Kind::Log(Stamp { bytes: metadata.len(), modified: metadata.modified().ok() })

@@ -177,6 +177,21 @@ async fn links_are_followed_once_and_dangling_ones_reported() {
     assert_eq!(error.kind, PortErrorKind::NotFound);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_there_under_its_own_name_is_not_read_under_that_of_a_link() {
+    use std::os::unix::fs::symlink;
+    let folder = folder(&[("z/b/x.json", "x"), ("z/y.json", "y")]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    write(elsewhere.path(), "own/w.json", "w");
+    symlink(folder.path().join("z/b"), elsewhere.path().join("link")).unwrap();
+    symlink(folder.path().join("z"), folder.path().join("a")).unwrap();
+    symlink(elsewhere.path(), folder.path().join("m")).unwrap();
+    let plan = planned(&[folder.path().to_str().unwrap()], "").unwrap();
+    let (queue, _) = plan.into_ports();
+    assert_eq!(names(&queue, folder.path()).await, ["m/own/w.json", "z/b/x.json", "z/y.json"]);
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn names_outside_utf_8_are_read() {

@@ -9,7 +9,6 @@ pub mod fakes;
 pub mod ingest_driver;
 pub mod observer;
 pub mod ports;
-mod threads;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use commit_object::{committed_object, decode_context, refused_prefix};
@@ -22,4 +21,3 @@ pub use ports::{
     NotificationQueue, ObjectReader, PortError, PortErrorKind, QueueMessage, ReceiptHandle,
     error_chain,
 };
-pub use threads::blocking_threads;

@@ -36,8 +36,6 @@ pub use trailhouse_aws::AwsOptions;
 pub use trailhouse_decode::DecodeLimits;
 pub use trailhouse_ingest::IngestReport;
 pub use trailhouse_lake::{Compacted, CompactionOptions, Durability, TableName, VersionSummary};
-pub use trailhouse_runtime::{
-    Drain, StopSignal, blocking_threads, error_chain, install_signal_drain,
-};
+pub use trailhouse_runtime::{Drain, StopSignal, error_chain, install_signal_drain};
 pub use trailhouse_sample::SampleAccount;
 pub use watch::{WatchSettings, WatchSource, WatchUntil, watch};

@@ -112,7 +112,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "uuid",
         ],
     ),
-    ("local", &["model", "runtime", "bytes", "glob", "percent-encoding", "thiserror", "tokio"]),
+    (
+        "local",
+        &["model", "runtime", "bytes", "glob", "percent-encoding", "rayon", "thiserror", "tokio"],
+    ),
     (
         "lake",
         &[
@@ -134,6 +137,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "futures",
             "object_store",
             "parquet",
+            "rayon",
             "rustix",
             "serde",
             "serde_json",
