@@ -112,17 +112,14 @@ impl FilterFiles {
     ) -> Result<Option<Vec<bool>>, DataFusionError> {
         let places = self.places_in(store, file).await?;
         let Some(row_groups) = places.as_ref() else { return Ok(None) };
-        let mut hits = Vec::with_capacity(row_groups.len());
-        for row_group in row_groups {
-            let mut may_have_all = true;
-            for (column, values) in needles {
-                if let Some(blocks) = row_group.get(column.as_str())
-                    && may_have_all
-                {
-                    may_have_all = may_have_one(store, &file.location, blocks, values).await?;
-                }
-            }
-            hits.push(may_have_all);
+        let mut hits = vec![true; row_groups.len()];
+        for (column, values) in needles {
+            let in_doubt = row_groups.iter().zip(&mut hits).filter(|(_, may_have)| **may_have);
+            let (filters, in_doubt): (Vec<_>, Vec<_>) = in_doubt
+                .filter_map(|(group, hit)| group.get(column.as_str()).map(|blocks| (blocks, hit)))
+                .unzip();
+            let answers = may_have_one(store, &file.location, &filters, values).await?;
+            in_doubt.into_iter().zip(answers).for_each(|(hit, answer)| *hit = answer);
         }
         Ok(Some(hits))
     }
@@ -192,17 +189,26 @@ async fn footer(
     }
 }
 
+/// Says of each filter whether it has one of the values. All are asked in one go, because where the
+/// store is far away an answer takes long, and many at a time as long as one.
 async fn may_have_one(
     store: &dyn ObjectStore,
     file: &Path,
-    blocks: &Range<u64>,
+    filters: &[&Range<u64>],
     values: &[String],
-) -> Result<bool, DataFusionError> {
-    let wanted: Vec<_> = values.iter().map(|value| block_of(blocks, value)).collect();
+) -> Result<Vec<bool>, DataFusionError> {
+    let pairs =
+        || filters.iter().flat_map(|blocks| values.iter().map(move |value| (blocks, value)));
+    let wanted: Vec<_> = pairs().map(|(blocks, value)| block_of(blocks, value)).collect();
+    if wanted.is_empty() {
+        return Ok(vec![false; filters.len()]);
+    }
     let found = store.get_ranges(file, &wanted).await?;
     // Every value is looked for in the only block there is.
-    let mut pairs = found.iter().zip(values);
-    Ok(pairs.any(|(block, value)| Sbbf::new(block).check(value.as_str())))
+    let found = found.iter().zip(pairs());
+    let has: Vec<bool> =
+        found.map(|(block, (_, value))| Sbbf::new(block).check(value.as_str())).collect();
+    Ok(has.chunks(values.len()).map(|has| has.contains(&true)).collect())
 }
 
 /// Returns where the block of a value stands, as the format says.
