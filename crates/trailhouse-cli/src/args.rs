@@ -7,7 +7,10 @@ mod format;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, error::ErrorKind,
+    parser::ValueSource,
+};
 use trailhouse_model::{EventTime, QuarantineReason};
 use trailhouse_service::{Durability, LoopbackAddress, TableName};
 
@@ -30,6 +33,22 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line. Ends the program where it is wrong.
+    pub(crate) fn read() -> Self {
+        let mut command = Self::command();
+        let given = command.get_matches_mut();
+        let cli = Self::from_arg_matches(&given);
+        let cli = cli.unwrap_or_else(|error| error.format(&mut command).exit());
+        let names_lake = given.value_source("lake") == Some(ValueSource::CommandLine);
+        if names_lake && matches!(cli.command, Command::Demo(_)) {
+            let why = "the demo makes a lake of its own, in the folder that --dir names";
+            command.error(ErrorKind::ArgumentConflict, why).exit();
+        }
+        cli
+    }
 }
 
 /// Flags that mean the same everywhere.

@@ -10,8 +10,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::{args::Cli, exit::Exit, terminal::Terminal};
 
 #[cfg(unix)]
@@ -22,7 +20,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const WORKER_STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let terminal = Terminal::new(&cli.global);
     let repeats = match terminal.start_logging() {
         Ok(repeats) => repeats,

@@ -36,6 +36,20 @@ fn the_demo_keeps_out_of_a_folder_that_is_not_its_own() {
 }
 
 #[test]
+fn the_demo_takes_no_lake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, lake) = (folder.path().join("demo"), folder.path().join("lake"));
+    let [dir, lake] = [&dir, &lake].map(|path| path.to_str().unwrap());
+    for arguments in
+        [["--lake", lake, "demo", "--dir", dir], ["demo", "--dir", dir, "--lake", lake]]
+    {
+        let run = trailhouse(&arguments).expect_code(2);
+        assert!(run.stderr.contains("--dir"), "{}", run.stderr);
+    }
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
 fn the_built_in_pack_is_clean_and_its_cases_pass() {
     let lint = trailhouse(&["detect", "lint"]).expect_code(0);
     assert_eq!(lint.stdout, "");
