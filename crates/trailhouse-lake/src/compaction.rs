@@ -19,7 +19,7 @@ use deltalake_core::{
     kernel::{Remove, Snapshot},
 };
 use futures::TryStreamExt;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::spawn_blocking};
 use trailhouse_failpoint::{Failpoint, reach};
 use trailhouse_model::TableVersion;
 use uuid::Uuid;
@@ -29,7 +29,6 @@ use crate::{
     data_file::{EncodedFile, FileShape, discard_files, encode_file, is_ordered, write_file},
     entry::{Payload, RewriteEntry},
     error::LakeError,
-    event_files::off_thread,
     lake::Lake,
     log::{CONFLICTS_MAX, Claim, TableLog},
     same_event::Distinct,
@@ -301,7 +300,8 @@ async fn merged(
         rows_max: rows.unwrap_or(usize::MAX),
         is_ordered: !order.is_empty(),
     };
-    let encoding = off_thread(move || {
+    // Not on a thread for encoding: it waits for rows.
+    let encoding = spawn_blocking(move || {
         let batches = std::iter::from_fn(|| receiver.blocking_recv());
         if table != TableName::Events {
             return Ok(Merged { file: encode_file(shape, batches)?, repeats: 0 });
@@ -324,7 +324,7 @@ async fn merged(
         }
     };
     let (merged, ()) = tokio::join!(encoding, reading);
-    merged
+    merged.map_err(LakeError::rows(table, "encode rows"))?
 }
 
 /// Returns the columns of the table's files: ours, and those that others have added.

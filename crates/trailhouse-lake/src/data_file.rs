@@ -17,6 +17,8 @@ use trailhouse_model::EventTime;
 use uuid::Uuid;
 
 use crate::{
+    clock,
+    encoders::encode,
     entry::millis,
     error::LakeError,
     filter_blocks::{FilterBlocks, blocks_in_footer, to_tag},
@@ -80,17 +82,6 @@ const ORDERED: &str = "ordered-";
 pub(crate) fn is_ordered(table: TableName, path: &str) -> bool {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     table.row_order().is_empty() || name.starts_with(ORDERED)
-}
-
-/// Encodes rows, which must be of the table's file schema, as one file.
-pub(crate) fn encode_rows(
-    table: TableName,
-    partition: Option<String>,
-    rows: RecordBatch,
-) -> Result<EncodedFile, LakeError> {
-    let (schema, rows_max) = (table.file_schema(), rows.num_rows());
-    let shape = FileShape { table, schema, partition, rows_max, is_ordered: false };
-    encode_file(shape, std::iter::once(Ok(rows)))
 }
 
 /// Encodes rows as one file. Costs CPU time: not for the threads that wait for requests.
@@ -181,6 +172,18 @@ fn writer_properties(
             .set_column_bloom_filter_fpp(path, BLOOM_FALSE_POSITIVES);
     }
     Ok(properties.build())
+}
+
+/// Encodes rows, which must be of the table's file schema, and writes them as one file.
+pub(crate) async fn write_rows(
+    log: &TableLog,
+    partition: Option<String>,
+    rows: RecordBatch,
+) -> Result<Add, LakeError> {
+    let (table, schema, rows_max) = (log.table, log.table.file_schema(), rows.num_rows());
+    let shape = FileShape { table, schema, partition, rows_max, is_ordered: false };
+    let file = encode(table, move || encode_file(shape, std::iter::once(Ok(rows)))).await?;
+    write_file(log, file, clock::now()).await
 }
 
 /// Writes the file whole and returns the action that makes it part of the table.

@@ -1,4 +1,4 @@
-//! Threads that gather and encode the rows of commits.
+//! Threads that gather and encode rows.
 //!
 //! They are few and always the same, because the allocator keeps what was freed for each thread,
 //! and these free most. Nothing that waits for something else belongs here.
@@ -24,20 +24,21 @@ pub(crate) fn encoders() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs work that costs CPU time and waits for nothing.
+/// Runs work on rows of a table that costs CPU time and waits for nothing.
 pub(crate) async fn encode<T: Send + 'static>(
+    table: TableName,
     work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
 ) -> Result<T, LakeError> {
     const ACTION: &str = "encode rows";
     let pool = ENCODERS.as_ref().map_err(|error| {
-        LakeError::rows(TableName::Events, ACTION)(std::io::Error::other(error.to_string()))
+        LakeError::rows(table, ACTION)(std::io::Error::other(error.to_string()))
     })?;
     let (done, ended) = oneshot::channel();
     pool.spawn(move || {
         // Nobody waits any more where the commit was given up.
         let _unheard = done.send(work());
     });
-    ended.await.map_err(LakeError::rows(TableName::Events, ACTION))?
+    ended.await.map_err(LakeError::rows(table, ACTION))?
 }
 
 #[cfg(test)]
@@ -46,8 +47,8 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_is_an_error_and_the_next_is_done() {
-        let failed = encode::<()>(|| panic!("broken")).await;
+        let failed = encode::<()>(TableName::Runs, || panic!("broken")).await;
         assert!(matches!(failed, Err(LakeError::Rows { .. })), "{failed:?}");
-        assert_eq!(encode(|| Ok(7)).await.unwrap(), 7);
+        assert_eq!(encode(TableName::Runs, || Ok(7)).await.unwrap(), 7);
     }
 }

@@ -74,7 +74,8 @@ pub(crate) async fn write_event_files(
     objects: &Arc<[CommitObject]>,
 ) -> Result<EventFiles, LakeError> {
     let shared = Arc::clone(objects);
-    let CommitRows { batches, places, repeats } = encode(move || commit_rows(&shared)).await?;
+    let CommitRows { batches, places, repeats } =
+        encode(log.table, move || commit_rows(&shared)).await?;
     let batches: Arc<[RecordBatch]> = batches.into();
     let days: Vec<Vec<RowPlace>> =
         places.chunk_by(|a, b| a.date == b.date).map(<[RowPlace]>::to_vec).collect();
@@ -83,7 +84,7 @@ pub(crate) async fn write_event_files(
         .map(|day| {
             let batches = Arc::clone(&batches);
             async move {
-                let file = encode(move || encode_day(&batches, &day)).await?;
+                let file = encode(log.table, move || encode_day(&batches, &day)).await?;
                 write_file(log, file, clock::now()).await
             }
         })
@@ -91,15 +92,6 @@ pub(crate) async fn write_event_files(
         .try_collect()
         .await?;
     Ok(EventFiles { adds, repeats: u64::try_from(repeats).unwrap_or(u64::MAX) })
-}
-
-/// Runs work that costs CPU time on a thread where it delays nobody.
-pub(crate) async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
-) -> Result<T, LakeError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(LakeError::rows(TableName::Events, "encode rows"))?
 }
 
 fn commit_rows(objects: &[CommitObject]) -> Result<CommitRows, LakeError> {

@@ -12,10 +12,9 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{discard_files, encode_rows, write_file},
+    data_file::{discard_files, write_rows},
     entry::{LogEntry, NewEntry, Payload},
     error::LakeError,
-    event_files::off_thread,
     log::{CONFLICTS_MAX, Claim, TableLog},
     run_record::RunRecord,
     scan::{self, Columns},
@@ -188,8 +187,7 @@ impl KeyedTable {
         let chosen = UInt64Array::from_iter_values(fresh.iter().map(|(row, _)| *row));
         let rows =
             take_record_batch(rows, &chosen).map_err(LakeError::rows(table, "choose rows"))?;
-        let file = off_thread(move || encode_rows(table, None, rows)).await?;
-        Ok(vec![write_file(&self.log, file, clock::now()).await?])
+        Ok(vec![write_rows(&self.log, None, rows).await?])
     }
 
     async fn claim(

@@ -9,10 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{discard_files, encode_rows, write_file},
+    data_file::{discard_files, write_rows},
     entry::{LogEntry, NewEntry, Payload},
     error::LakeError,
-    event_files::off_thread,
     log::{CONFLICTS_MAX, Claim, TableLog},
     schema_check::{check_entry, check_snapshot},
 };
@@ -101,11 +100,9 @@ impl Projection {
     }
 
     async fn write_rows(&self, partitions: Vec<PartitionRows>) -> Result<Vec<Add>, LakeError> {
-        let table = self.log.table;
         let mut adds = Vec::new();
         for (partition, rows) in partitions {
-            let file = off_thread(move || encode_rows(table, partition, rows)).await?;
-            adds.push(write_file(&self.log, file, clock::now()).await?);
+            adds.push(write_rows(&self.log, partition, rows).await?);
         }
         Ok(adds)
     }

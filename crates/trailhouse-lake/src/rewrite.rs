@@ -14,10 +14,9 @@ use uuid::Uuid;
 
 use crate::{
     clock,
-    data_file::{discard_files, encode_rows, write_file},
+    data_file::{discard_files, write_rows},
     entry::{Payload, RewriteEntry},
     error::LakeError,
-    event_files::off_thread,
     keyed::KeyedTable,
     log::{CONFLICTS_MAX, Claim},
     scan::{Columns, rows_of_files},
@@ -124,9 +123,7 @@ impl KeyedTable {
             rewrite.removes.push(file.remove_action(true));
             let rows = changed(table, &rows, &mask, change)?;
             if rows.num_rows() > 0 {
-                let encode = move || encode_rows(table, None, rows);
-                let file = off_thread(encode).await?;
-                rewrite.adds.push(write_file(&self.log, file, clock::now()).await?);
+                rewrite.adds.push(write_rows(&self.log, None, rows).await?);
             }
         }
         Ok(rewrite)
