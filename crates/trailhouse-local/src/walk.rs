@@ -95,8 +95,7 @@ pub(crate) fn walk(root: &Path) -> io::Result<Walk> {
     Ok(walk)
 }
 
-/// Reads a folder and all below it, links left aside, and keeps of them what is seen for the first
-/// time.
+/// Reads a folder and all below it, links left aside, of which only what was not visited before.
 fn read_new(
     readers: &ThreadPool,
     root: &Path,
@@ -104,32 +103,35 @@ fn read_new(
     folders: &mut Folders,
 ) -> io::Result<()> {
     let real_root = fs::canonicalize(root)?;
-    if visited.contains(&real_root) {
-        return Ok(());
-    }
-    for (folder, entries) in read_below(readers, root) {
-        let below = folder.strip_prefix(root).unwrap_or(&folder);
-        if visited.insert(real_root.join(below)) {
-            folders.insert(folder, entries);
-        }
-    }
+    let real = |folder: &Path| real_root.join(folder.strip_prefix(root).unwrap_or(folder));
+    let found = read_below(readers, root, |folder| !visited.contains(&real(folder)));
+    visited.extend(found.keys().map(|folder| real(folder)));
+    folders.extend(found);
     Ok(())
 }
 
-/// Reads a folder and all below it, some at a time: what a disk or a network drive is asked alone
-/// for, it takes its time for.
-fn read_below(readers: &ThreadPool, root: &Path) -> Folders {
+/// Reads what is new of a folder and all below it, some at a time: what a disk or a network drive is
+/// asked alone for, it takes its time for.
+fn read_below(readers: &ThreadPool, root: &Path, is_new: impl Fn(&Path) -> bool + Sync) -> Folders {
     let folders = Mutex::new(Folders::new());
-    readers.scope(|scope| read_into(scope, root.to_owned(), &folders));
+    readers.scope(|scope| read_into(scope, root.to_owned(), &is_new, &folders));
     folders.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn read_into<'scope>(scope: &Scope<'scope>, folder: PathBuf, folders: &'scope Mutex<Folders>) {
+fn read_into<'scope>(
+    scope: &Scope<'scope>,
+    folder: PathBuf,
+    is_new: &'scope (impl Fn(&Path) -> bool + Sync),
+    folders: &'scope Mutex<Folders>,
+) {
+    if !is_new(&folder) {
+        return;
+    }
     let entries = entries(&folder);
     for entry in entries.iter().flatten() {
         if matches!(entry.kind, Kind::Folder) {
             let below = entry.path.path();
-            scope.spawn(move |scope| read_into(scope, below, folders));
+            scope.spawn(move |scope| read_into(scope, below, is_new, folders));
         }
     }
     folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder, entries);
